@@ -1,0 +1,1 @@
+"""The way of the data: ingest, grading, diffs, and the Dagster assets and commands that run them."""

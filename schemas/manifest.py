@@ -1,0 +1,285 @@
+"""The study manifest, `study.yaml`: one strict typed model; an unknown key is an error.
+
+An SDTM or ADaM folder needs `study`, `files` and `grading`; everything else has a default that is
+printed with the results. The manifest is evidence about the study, not a place for clinical rules.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from schemas.errors import ManifestError
+from schemas.vocabulary import ASTCT_VERSIONS, CRES_VERSIONS, CTCAE_VERSIONS
+
+Role = Literal["adverse_events", "subjects", "exposure", "infusions", "sedation"]
+FileFormat = Literal[
+    "xpt", "sas7bdat", "csv", "xlsx", "parquet", "dataset_json", "dataset_ndjson", "dataset_dsjc"
+]
+Encoding = Literal["utf-8", "cp1252", "latin-1"]
+
+FIELDS: dict[str, dict[str, str]] = {
+    "adverse_events": {
+        "subject_id": "subject identifier",
+        "event_id": "sequence number or sponsor key of the event within the subject",
+        "verbatim_term": "term as reported",
+        "lowest_level_term": "coded lowest-level term",
+        "preferred_term": "coded preferred term",
+        "llt_code": "lowest-level-term code",
+        "pt_code": "preferred-term code",
+        "body_system": "system organ class or toxicity category",
+        "grade": "toxicity grade or severity",
+        "scale": "grading scale of the row, where it differs by row",
+        "scale_version": "scale version of the row, where it differs by row",
+        "start": "onset date, with or without time",
+        "start_time": "onset time, where it is a column of its own",
+        "end": "end date, with or without time",
+        "end_time": "end time, where it is a column of its own",
+        "ongoing": "ongoing at the data cut",
+        "relationship": "relationship to the cell product",
+        "outcome": "outcome of the event",
+        "fatal": "the event led to death",
+        "serious": "serious event",
+        "sponsor_neurotoxicity": "flagged as neurotoxicity by the sponsor",
+    },
+    "subjects": {
+        "subject_id": "subject identifier",
+        "arm": "arm",
+        "sex": "sex",
+        "age": "age",
+        "age_unit": "unit of the age",
+        "birth_date": "birth date",
+        "developmental_delay": "developmental delay at baseline",
+        "death_flag": "subject died (yes) or is known to be alive (no)",
+        "death_date": "date of death",
+        "reference_start": "first treatment",
+    },
+    "exposure": {
+        "subject_id": "subject identifier",
+        "product": "product given",
+        "date": "date given, with or without time",
+        "time": "time given, where it is a column of its own",
+    },
+    "infusions": {
+        "subject_id": "subject identifier",
+        "product": "cell product",
+        "date": "date of the infusion, with or without time",
+        "time": "time of the infusion, where it is a column of its own",
+    },
+    "sedation": {
+        "subject_id": "subject identifier",
+        "start": "start of sedation",
+        "end": "end of sedation",
+    },
+}
+"""Fields a file of each role can give, and what they mean; `columns` maps them to the file's columns."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class FileSpec(_Strict):
+    """One data file of the study."""
+
+    path: str = Field(description="Path inside the study folder")
+    role: Role = Field(description="What the file holds")
+    format: FileFormat | None = Field(default=None, description="Format; the suffix decides when left out")
+    encoding: Encoding = Field(default="utf-8", description="Character encoding of the file")
+    delimiter: str | None = Field(default=None, description="Field delimiter of a text file; the suffix decides when left out")
+    sheet: str | None = Field(default=None, description="Sheet of a workbook; the only one when left out")
+    null_values: tuple[str, ...] = Field(default=(), description="Texts that mean an empty cell, e.g. NA")
+    expected_rows: int | None = Field(default=None, ge=0, description="Data rows the file must have")
+    date_order: Literal["day_first", "month_first"] | None = Field(
+        default=None, description="Order of day and month in dates such as 03/04/2017"
+    )
+    columns: dict[str, str] = Field(default_factory=dict, description="Field to column of the file, where it is not the SDTM or ADaM name")
+    where: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Keep only rows whose column holds one of these texts; the others are counted, not rejected"
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        parts = value.replace("\\", "/").split("/")
+        if not value or value.startswith(("/", "~")) or ".." in parts or ":" in parts[0] or "\x00" in value:
+            raise ValueError("must be a path inside the study folder")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) != 1 or value in "\"\r\n"):
+            raise ValueError("must be one character, not a quote or a line end")
+        return value
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> FileSpec:
+        known = FIELDS[self.role]
+        for field in self.columns:
+            if field not in known:
+                raise ValueError(f"unknown field {field!r} for role {self.role}{_nearest(field, known)}")
+        return self
+
+
+class Grading(_Strict):
+    """The scale the study graded on and how it used it."""
+
+    scale: Literal["ctcae", "cres", "astct", "severity", "none"] = Field(description="Grading scale")
+    version: str | None = Field(default=None, description="Version of the scale; every version stays possible when left out")
+    conventions: tuple[str, ...] = Field(default=(), description="Study conventions of the mapping release, e.g. any_seizure_grade_3")
+    half_grades: Literal["reject", "ceil"] = Field(default="reject", description="What a grade of 2.5 becomes")
+    verbatim_terms: bool = Field(default=False, description="Match the verbatim term when nothing coded matches")
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _text(cls, value: object) -> object:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            raise ValueError(f'write the version in quotes: "{value}"')
+        return value
+
+    @model_validator(mode="after")
+    def _known_version(self) -> Grading:
+        if self.version is None:
+            return self
+        known = {"ctcae": CTCAE_VERSIONS, "cres": CRES_VERSIONS, "astct": ASTCT_VERSIONS}.get(self.scale, ())
+        if normalise_version(self.scale, self.version) not in known:
+            allowed = ", ".join(known) or "none: leave the key out"
+            raise ValueError(f"scale {self.scale} has no version {self.version!r}; known: {allowed}")
+        return self
+
+
+def normalise_version(scale: str, version: str | None) -> str | None:
+    """Version as the release names it: CTCAE 4, 4.0 and 4.02 read as 4.03, 3 as 3.0, v5 as 5.0.
+
+    Returns None for None. An unknown version comes back unchanged, for the caller to report.
+    """
+    if version is None:
+        return None
+    text = version.strip().lower()
+    for prefix in ("ctcae", "version", "ver", "v"):
+        text = text.removeprefix(prefix).strip(" .")
+    if scale == "ctcae":
+        aliases = {"2": "2.0", "3": "3.0", "4": "4.03", "4.0": "4.03", "4.00": "4.03", "4.01": "4.03", "4.02": "4.03", "5": "5.0", "6": "6.0"}
+        text = aliases.get(text, text)
+    return text
+
+
+class Windows(_Strict):
+    """Days after the infusion in which an onset counts; day 0 is the infusion."""
+
+    primary_days: int = Field(default=30, ge=0, le=3650, description="Last day of the headline window")
+    sensitivity_days: tuple[Annotated[int, Field(ge=0, le=3650)], ...] = Field(default=(56,), description="Last days of the other windows")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Windows:
+        if len({self.primary_days, *self.sensitivity_days}) != 1 + len(self.sensitivity_days):
+            raise ValueError("primary_days and sensitivity_days must all differ")
+        return self
+
+
+class Infusions(_Strict):
+    """Where day 0 comes from."""
+
+    source: Literal["exposure", "reference_start", "table", "none"] = Field(
+        description="exposure rows of the cell product, reference start of the subject table, a table of infusions, or none"
+    )
+    products: tuple[str, ...] = Field(default=(), description="Texts of the product column that are the cell product (exposure); every row when left out")
+    first_only: bool = Field(default=False, description="Only the first row of a subject is an infusion (repeated dosing of another drug)")
+    note: str | None = Field(default=None, description="Printed with the results, e.g. when a first dose stands for the infusion")
+
+
+class Episodes(_Strict):
+    """How days are joined to episodes."""
+
+    gap_days: int = Field(default=7, ge=0, le=365, description="Gaps of at most this many days do not end an episode")
+
+
+class StudyManifest(_Strict):
+    """Everything the pipeline must be told about one study."""
+
+    manifest_version: Literal[1] = Field(default=1, description="Version of this format")
+    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Study identifier; the folder has the same name")
+    title: str | None = Field(default=None, max_length=500, description="Title")
+    product: str | None = Field(default=None, max_length=200, description="Cell product")
+    files: tuple[FileSpec, ...] = Field(min_length=1, description="Data files")
+    grading: Grading
+    windows: Windows = Windows()
+    attribution: Literal["widen", "ignore", "exclude"] = Field(default="widen", description="How the investigator's causality is used")
+    infusions: Infusions
+    ae_table_complete: bool = Field(default=True, description="Every adverse event of the study is in the table; if not, nobody is NOT_ICANS")
+    blank_death_flag_means_alive: bool = Field(default=False, description="A blank death flag is a record that the subject is alive")
+    data_cutoff: date | None = Field(default=None, description="Last day the data covers")
+    episodes: Episodes = Episodes()
+    mapping_release: str | None = Field(default=None, description="Mapping release; the newest shipped one when left out")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudyManifest:
+        roles = [file.role for file in self.files]
+        if "adverse_events" not in roles:
+            raise ValueError("files: no file has the role adverse_events")
+        needs = {"exposure": "exposure", "table": "infusions", "reference_start": "subjects"}.get(self.infusions.source)
+        if needs is not None and needs not in roles:
+            raise ValueError(f"infusions.source is {self.infusions.source} but no file has the role {needs}")
+        paths = [file.path for file in self.files]
+        doubled = sorted({path for path in paths if paths.count(path) > 1})
+        if doubled:
+            raise ValueError(f"files: {doubled[0]} is listed twice")
+        return self
+
+
+def parse_manifest(content: Mapping[str, Any], file: str) -> StudyManifest:
+    """Validate parsed YAML; `file` is named in errors.
+
+    Raises `ManifestError` naming the key, its value where it is a scalar, and for an unknown key
+    the nearest valid one.
+    """
+    try:
+        return StudyManifest.model_validate(content)
+    except ValidationError as failure:
+        raise _manifest_error(failure, file) from None
+
+
+def _manifest_error(failure: ValidationError, file: str) -> ManifestError:
+    error = failure.errors()[0]
+    location = ".".join(str(part) for part in error["loc"])
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        unknown = str(error["loc"][-1])
+        known = _known_keys(error["loc"][:-1])
+        message = f"unknown key{_nearest(unknown, known)}"
+        action = f"use one of: {', '.join(sorted(known))}"
+    elif error["type"] == "missing":
+        message, action = "this key is required", "add the key (regrade init writes a manifest that runs)"
+    else:
+        action = "correct the value; the README lists every key"
+    value = error.get("input")
+    shown = str(value)[:80] if isinstance(value, (str, int, float, bool)) else None
+    more = len(failure.errors()) - 1
+    if more:
+        message += f" (and {more} more)"
+    return ManifestError(message, file=file, column=location or None, value=shown, next_action=action)
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = StudyManifest
+    sections: dict[str, type[BaseModel]] = {
+        "files": FileSpec,
+        "grading": Grading,
+        "windows": Windows,
+        "infusions": Infusions,
+        "episodes": Episodes,
+    }
+    for part in location:
+        if isinstance(part, str) and part in sections:
+            model = sections[part]
+    return list(model.model_fields)
+
+
+def _nearest(word: str, known: Mapping[str, Any] | list[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", nearest valid: {close[0]}" if close else ""

@@ -1,0 +1,95 @@
+"""Every table of the project, by name and in publication order."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.base import Table
+from schemas.evidence import (
+    CoreAdverseEvents,
+    CoreFindings,
+    CoreInfusions,
+    CoreParseProblems,
+    CoreRejectedRows,
+    CoreSedation,
+    CoreSubjects,
+    StagedAdverseEvents,
+    StagedInfusions,
+    StagedSedation,
+    StagedSubjects,
+)
+from schemas.release import (
+    MapClasses,
+    MapConcepts,
+    MapConventions,
+    MapGrades,
+    MapReleases,
+    MapTerms,
+    MapVocabulary,
+)
+from schemas.results import (
+    CoreEpisodes,
+    CoreEventGrades,
+    CoreEventWindows,
+    CoreIncidence,
+    CoreRuns,
+    CoreStudies,
+    CoreSubjectDays,
+    CoreSubjectGrades,
+    CoreUnmappedTerms,
+    DiffScaleEvents,
+    DiffScaleSubjects,
+    DiffScaleThresholds,
+)
+
+STAGED_TABLES: Final[tuple[type[Table], ...]] = (
+    StagedAdverseEvents,
+    StagedSubjects,
+    StagedInfusions,
+    StagedSedation,
+)
+"""Kept in the run folder, not published."""
+
+CHECKED_TABLES: Final[tuple[type[Table], ...]] = (
+    CoreAdverseEvents,
+    CoreSubjects,
+    CoreInfusions,
+    CoreSedation,
+    CoreParseProblems,
+    CoreRejectedRows,
+    CoreFindings,
+)
+GRADED_TABLES: Final[tuple[type[Table], ...]] = (
+    CoreStudies,
+    CoreEventGrades,
+    CoreEventWindows,
+    CoreSubjectGrades,
+    CoreSubjectDays,
+    CoreEpisodes,
+    CoreUnmappedTerms,
+    CoreIncidence,
+)
+DIFF_TABLES: Final[tuple[type[Table], ...]] = (
+    DiffScaleEvents,
+    DiffScaleSubjects,
+    DiffScaleThresholds,
+)
+RELEASE_TABLES: Final[tuple[type[Table], ...]] = (
+    MapReleases,
+    MapConcepts,
+    MapTerms,
+    MapGrades,
+    MapConventions,
+    MapClasses,
+    MapVocabulary,
+)
+PUBLISHED_TABLES: Final[tuple[type[Table], ...]] = (
+    CoreRuns,
+    *CHECKED_TABLES,
+    *GRADED_TABLES,
+    *DIFF_TABLES,
+    *RELEASE_TABLES,
+)
+TABLES: Final[dict[str, type[Table]]] = {
+    declared.info().name: declared for declared in (*STAGED_TABLES, *PUBLISHED_TABLES)
+}
