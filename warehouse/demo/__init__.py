@@ -1,0 +1,1 @@
+"""The generator of the made-up demo study. Nothing here is read by the pipeline."""
