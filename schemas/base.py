@@ -8,6 +8,7 @@ columns and the data dictionary are all derived from it and from nothing else.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -75,7 +76,7 @@ class Table(pa.DataFrameModel):
         return schema
 
     @classmethod
-    def empty(cls) -> pl.DataFrame:
+    def empty(cls) -> pl.DataFrame:  # type: ignore[override]  # pandera types its own as a wrapper
         """A frame with the declared columns and no rows."""
         return pl.DataFrame(schema=cls.polars_schema())
 
@@ -141,19 +142,58 @@ def table(
     return declare
 
 
-def canonical_bytes_digest(frame: pl.DataFrame) -> str:
-    """sha256 of a canonical frame: header line and rows as length-prefixed UTF-8 text.
+_DTYPE_NAMES: dict[pl.DataType, str] = {
+    pl.String(): "text",
+    pl.Boolean(): "boolean",
+    pl.Int8(): "int8",
+    pl.Int16(): "int16",
+    pl.Int32(): "int32",
+    pl.Int64(): "int64",
+    pl.UInt8(): "uint8",
+    pl.UInt16(): "uint16",
+    pl.UInt32(): "uint32",
+    pl.UInt64(): "uint64",
+    pl.Float64(): "float64",
+    pl.Date(): "date",
+    pl.Datetime("us"): "datetime[us]",
+}
+"""Names of our own, so that no library decides what a digest is taken over."""
+_DIGEST_ROWS = 50_000
 
-    Independent of Parquet encoding, engine and library version. Null and empty text differ.
+
+def canonical_bytes_digest(frame: pl.DataFrame) -> str:
+    """sha256 of a canonical frame: a header line, then every cell as length-prefixed UTF-8 text.
+
+    A cell is written `length:text`, a null `-:`, row by row in the order of the frame; lengths are
+    in bytes, so no text can pass for another cell and null and empty text differ. Integers and
+    booleans are written as such, dates as days and date-times as microseconds since 1970-01-01,
+    floats in hexadecimal (exact). Independent of Parquet, chunks, engine and library version.
+    Raises `SchemaError` for a column type that no table of this project has.
     """
-    digest = hashlib.sha256()
-    digest.update(repr([(n, str(t)) for n, t in frame.schema.items()]).encode())
-    for row in frame.iter_rows():
-        for cell in row:
-            if cell is None:
-                digest.update(b"-1:")
-            else:
-                text = str(cell).encode()
-                digest.update(b"%d:" % len(text))
-                digest.update(text)
+    unknown = [name for name, dtype in frame.schema.items() if dtype not in _DTYPE_NAMES]
+    if unknown:
+        raise SchemaError(
+            f"no canonical text is defined for the type of the columns {', '.join(unknown)}",
+            next_action="cast them to a type of the schema first",
+        )
+    header = [[name, _DTYPE_NAMES[dtype]] for name, dtype in frame.schema.items()]
+    digest = hashlib.sha256(json.dumps([header, frame.height], ensure_ascii=False).encode())
+    for block in frame.iter_slices(_DIGEST_ROWS):
+        cells = [_canonical_text(block[name]) for name in block.columns]
+        prefixed = [
+            (cell.str.len_bytes().cast(pl.String) + ":" + cell).fill_null("-:").alias(str(position))
+            for position, cell in enumerate(cells)
+        ]
+        if prefixed:
+            rows = pl.DataFrame(prefixed).select(pl.concat_str(pl.all()))
+            digest.update("".join(rows.to_series().to_list()).encode())
     return digest.hexdigest()
+
+
+def _canonical_text(cells: pl.Series) -> pl.Series:
+    if cells.dtype == pl.Float64:
+        texts = [None if value is None else float(value).hex() for value in cells]
+        return pl.Series(cells.name, texts, dtype=pl.String)
+    if cells.dtype in (pl.Date, pl.Datetime):
+        cells = cells.to_physical()
+    return cells.cast(pl.String)

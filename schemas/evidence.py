@@ -172,7 +172,9 @@ class CoreSubjects(Table):
         ge=0,
         le=130,
     )
-    has_developmental_delay: bool = column("Developmental delay recorded", origin="manifest", null="not recorded")
+    has_developmental_delay: bool = column(
+        "Developmental delay recorded", origin="manifest", null="not recorded"
+    )
     population: str = column(
         "Which cognition scale applies (GRADING.md 2: CAPD under 12.0 years or with developmental delay)",
         isin=list(POPULATIONS),
@@ -291,16 +293,22 @@ class CoreRejectedRows(Table):
     """Rows that could not be used, every original cell kept, with the rule that stopped them."""
 
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
-    table_name: str = column("Table the row was meant for, e.g. adverse_events, subjects, infusions, sedation")
+    table_name: str = column(
+        "Table the row was meant for, e.g. adverse_events, subjects, infusions, sedation"
+    )
     source_file: str = column("File of the row")
     source_row: pl.Int64 = column("Number of the data row", ge=1)
     rule_id: str = column("Rule that stopped the row; several are joined by |")
     reason: str = column("What is wrong, in words, without subject ids")
     next_action: str = column("What would make the row usable")
-    cells: str = column("The row as read: JSON object of column to text, or {'line': text} if it did not split")
+    cells: str = column(
+        "The row as read: JSON object of column to text, or {'line': text} if it did not split"
+    )
     subject_id: str = column("Subject identifier", origin="USUBJID", null="unreadable or not recorded")
     verbatim_term: str = column("Term as reported", origin="AETERM", null="unreadable or no event row")
-    lowest_level_term: str = column("Coded lowest-level term", origin="AELLT", null="unreadable or no event row")
+    lowest_level_term: str = column(
+        "Coded lowest-level term", origin="AELLT", null="unreadable or no event row"
+    )
     preferred_term: str = column("Coded preferred term", origin="AEDECOD", null="unreadable or no event row")
     llt_code: str = column("Lowest-level-term code", origin="AELLTCD", null="unreadable or no event row")
     pt_code: str = column("Preferred-term code", origin="AEPTCD", null="unreadable or no event row")
@@ -320,7 +328,9 @@ class CoreFindings(Table):
     table_name: str = column("Table the rule looks at")
     column_name: str = column("Column the rule looks at, or '*' for the row or the whole table")
     severity: str = column("How much it matters", isin=list(FINDING_SEVERITIES))
-    status: str = column("pass, fail, not_applicable (empty denominator) or error", isin=list(FINDING_STATUSES))
+    status: str = column(
+        "pass, fail, not_applicable (empty denominator) or error", isin=list(FINDING_STATUSES)
+    )
     count: pl.Int64 = column("Rows that break the rule", ge=0)
     denominator: pl.Int64 = column("Rows the rule applies to", ge=0)
     description: str = column("The rule in words")

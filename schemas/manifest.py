@@ -90,16 +90,21 @@ class FileSpec(_Strict):
     role: Role = Field(description="What the file holds")
     format: FileFormat | None = Field(default=None, description="Format; the suffix decides when left out")
     encoding: Encoding = Field(default="utf-8", description="Character encoding of the file")
-    delimiter: str | None = Field(default=None, description="Field delimiter of a text file; the suffix decides when left out")
+    delimiter: str | None = Field(
+        default=None, description="Field delimiter of a text file; the suffix decides when left out"
+    )
     sheet: str | None = Field(default=None, description="Sheet of a workbook; the only one when left out")
     null_values: tuple[str, ...] = Field(default=(), description="Texts that mean an empty cell, e.g. NA")
     expected_rows: int | None = Field(default=None, ge=0, description="Data rows the file must have")
     date_order: Literal["day_first", "month_first"] | None = Field(
         default=None, description="Order of day and month in dates such as 03/04/2017"
     )
-    columns: dict[str, str] = Field(default_factory=dict, description="Field to column of the file, where it is not the SDTM or ADaM name")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Field to column of the file, where it is not the SDTM or ADaM name"
+    )
     where: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict, description="Keep only rows whose column holds one of these texts; the others are counted, not rejected"
+        default_factory=dict,
+        description="Keep only rows whose column holds one of these texts; others are counted, not rejected",
     )
 
     @field_validator("path")
@@ -113,7 +118,7 @@ class FileSpec(_Strict):
     @field_validator("delimiter")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
-        if value is not None and (len(value) != 1 or value in "\"\r\n"):
+        if value is not None and (len(value) != 1 or value in '"\r\n'):
             raise ValueError("must be one character, not a quote or a line end")
         return value
 
@@ -130,10 +135,18 @@ class Grading(_Strict):
     """The scale the study graded on and how it used it."""
 
     scale: Literal["ctcae", "cres", "astct", "severity", "none"] = Field(description="Grading scale")
-    version: str | None = Field(default=None, description="Version of the scale; every version stays possible when left out")
-    conventions: tuple[str, ...] = Field(default=(), description="Study conventions of the mapping release, e.g. any_seizure_grade_3")
-    half_grades: Literal["reject", "ceil"] = Field(default="reject", description="What a grade of 2.5 becomes")
-    verbatim_terms: bool = Field(default=False, description="Match the verbatim term when nothing coded matches")
+    version: str | None = Field(
+        default=None, description="Version of the scale; every version stays possible when left out"
+    )
+    conventions: tuple[str, ...] = Field(
+        default=(), description="Study conventions of the mapping release, e.g. any_seizure_grade_3"
+    )
+    half_grades: Literal["reject", "ceil"] = Field(
+        default="reject", description="What a grade of 2.5 becomes"
+    )
+    verbatim_terms: bool = Field(
+        default=False, description="Match the verbatim term when nothing coded matches"
+    )
 
     @field_validator("version", mode="before")
     @classmethod
@@ -164,7 +177,17 @@ def normalise_version(scale: str, version: str | None) -> str | None:
     for prefix in ("ctcae", "version", "ver", "v"):
         text = text.removeprefix(prefix).strip(" .")
     if scale == "ctcae":
-        aliases = {"2": "2.0", "3": "3.0", "4": "4.03", "4.0": "4.03", "4.00": "4.03", "4.01": "4.03", "4.02": "4.03", "5": "5.0", "6": "6.0"}
+        aliases = {
+            "2": "2.0",
+            "3": "3.0",
+            "4": "4.03",
+            "4.0": "4.03",
+            "4.00": "4.03",
+            "4.01": "4.03",
+            "4.02": "4.03",
+            "5": "5.0",
+            "6": "6.0",
+        }
         text = aliases.get(text, text)
     return text
 
@@ -173,7 +196,9 @@ class Windows(_Strict):
     """Days after the infusion in which an onset counts; day 0 is the infusion."""
 
     primary_days: int = Field(default=30, ge=0, le=3650, description="Last day of the headline window")
-    sensitivity_days: tuple[Annotated[int, Field(ge=0, le=3650)], ...] = Field(default=(56,), description="Last days of the other windows")
+    sensitivity_days: tuple[Annotated[int, Field(ge=0, le=3650)], ...] = Field(
+        default=(56,), description="Last days of the other windows"
+    )
 
     @model_validator(mode="after")
     def _distinct(self) -> Windows:
@@ -186,43 +211,67 @@ class Infusions(_Strict):
     """Where day 0 comes from."""
 
     source: Literal["exposure", "reference_start", "table", "none"] = Field(
-        description="exposure rows of the cell product, reference start of the subject table, a table of infusions, or none"
+        description="exposure rows, reference start of the subject table, a table of infusions, or none"
     )
-    products: tuple[str, ...] = Field(default=(), description="Texts of the product column that are the cell product (exposure); every row when left out")
-    first_only: bool = Field(default=False, description="Only the first row of a subject is an infusion (repeated dosing of another drug)")
-    note: str | None = Field(default=None, description="Printed with the results, e.g. when a first dose stands for the infusion")
+    products: tuple[str, ...] = Field(
+        default=(),
+        description="Product texts that are the cell product (exposure); every row when left out",
+    )
+    first_only: bool = Field(
+        default=False,
+        description="Only the first row of a subject is an infusion (repeated dosing of another drug)",
+    )
+    note: str | None = Field(
+        default=None, description="Printed with the results, e.g. when a first dose stands for the infusion"
+    )
 
 
 class Episodes(_Strict):
     """How days are joined to episodes."""
 
-    gap_days: int = Field(default=7, ge=0, le=365, description="Gaps of at most this many days do not end an episode")
+    gap_days: int = Field(
+        default=7, ge=0, le=365, description="Gaps of at most this many days do not end an episode"
+    )
 
 
 class StudyManifest(_Strict):
     """Everything the pipeline must be told about one study."""
 
     manifest_version: Literal[1] = Field(default=1, description="Version of this format")
-    study: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Study identifier; the folder has the same name")
+    study: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Study identifier; the folder has the same name",
+    )
     title: str | None = Field(default=None, max_length=500, description="Title")
     product: str | None = Field(default=None, max_length=200, description="Cell product")
     files: tuple[FileSpec, ...] = Field(min_length=1, description="Data files")
     grading: Grading
     windows: Windows = Windows()
-    attribution: Literal["widen", "ignore", "exclude"] = Field(default="widen", description="How the investigator's causality is used")
+    attribution: Literal["widen", "ignore", "exclude"] = Field(
+        default="widen", description="How the investigator's causality is used"
+    )
     infusions: Infusions
-    ae_table_complete: bool = Field(default=True, description="Every adverse event of the study is in the table; if not, nobody is NOT_ICANS")
-    blank_death_flag_means_alive: bool = Field(default=False, description="A blank death flag is a record that the subject is alive")
+    ae_table_complete: bool = Field(
+        default=True,
+        description="Every adverse event of the study is in the table; if not, nobody is NOT_ICANS",
+    )
+    blank_death_flag_means_alive: bool = Field(
+        default=False, description="A blank death flag is a record that the subject is alive"
+    )
     data_cutoff: date | None = Field(default=None, description="Last day the data covers")
     episodes: Episodes = Episodes()
-    mapping_release: str | None = Field(default=None, description="Mapping release; the newest shipped one when left out")
+    mapping_release: str | None = Field(
+        default=None, description="Mapping release; the newest shipped one when left out"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyManifest:
         roles = [file.role for file in self.files]
         if "adverse_events" not in roles:
             raise ValueError("files: no file has the role adverse_events")
-        needs = {"exposure": "exposure", "table": "infusions", "reference_start": "subjects"}.get(self.infusions.source)
+        needs = {"exposure": "exposure", "table": "infusions", "reference_start": "subjects"}.get(
+            self.infusions.source
+        )
         if needs is not None and needs not in roles:
             raise ValueError(f"infusions.source is {self.infusions.source} but no file has the role {needs}")
         paths = [file.path for file in self.files]

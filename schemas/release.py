@@ -22,7 +22,9 @@ class MapReleases(Table):
     """Mapping releases with their status. None is clinically reviewed unless it says so."""
 
     release_id: str = column("Semantic version of the release")
-    status: str = column("draft, under_review, published, withdrawn", isin=["draft", "under_review", "published", "withdrawn"])
+    status: str = column(
+        "draft, under_review, published, withdrawn", isin=["draft", "under_review", "published", "withdrawn"]
+    )
     parent_release_id: str = column("Release it was made from", null="the first release")
     release_sha256: str = column("sha256 over the release's checksum list")
     clinical_sign_offs: pl.Int32 = column("Number of clinical sign-offs recorded", ge=0)
@@ -86,7 +88,9 @@ class MapGrades(Table):
     """One decision: a grade of a concept in a scale version, and the ICANS grades it allows."""
 
     release_id: str = column("Release")
-    rule_id: str = column("Id of the decision: scale:version:concept:grade, with :child where it is a child row")
+    rule_id: str = column(
+        "Id of the decision: scale:version:concept:grade, with :child where it is a child row"
+    )
     scale: str = column("Grading scale", isin=["ctcae", "cres", "astct"])
     scale_version: str = column("Version, or 'any' for a preferred term graded on the generic scale")
     concept_id: str = column("Concept, or '*' for every concept of the scale that has no row of its own")
@@ -96,9 +100,15 @@ class MapGrades(Table):
     low: pl.Int8 = column("Lowest ICANS grade consistent with the row", ge=0, le=5)
     point: pl.Int8 = column("Most defensible ICANS grade", null="no single grade is defensible", ge=0, le=5)
     high: pl.Int8 = column("Highest ICANS grade consistent with the row", ge=0, le=5)
-    disposition: str = column("What the row does", isin=[d for d in DISPOSITIONS if d not in ("out_of_scope", "no_event")])
-    requires: str = column("What would close the interval", null="nothing: the interval is closed or excluded")
-    source_text: str = column("Grade text of the source scale, verbatim", null="preferred term without a text of its own")
+    disposition: str = column(
+        "What the row does", isin=[d for d in DISPOSITIONS if d not in ("out_of_scope", "no_event")]
+    )
+    requires: str = column(
+        "What would close the interval", null="nothing: the interval is closed or excluded"
+    )
+    source_text: str = column(
+        "Grade text of the source scale, verbatim", null="preferred term without a text of its own"
+    )
     decision: str = column("The decision in words")
     rationale: str = column("Why")
     source: str = column("Document and table the decision rests on, or 'judgement'")
@@ -136,7 +146,9 @@ class MapClasses(Table):
     release_id: str = column("Release")
     class_name: str = column("Class as published")
     class_key: str = column("Normalised class")
-    is_in_scope: bool = column("Nervous, psychiatric, eye or musculoskeletal (v2, v3: neurology, ocular, musculoskeletal)")
+    is_in_scope: bool = column(
+        "Nervous, psychiatric, eye or musculoskeletal (v2, v3: neurology, ocular, musculoskeletal)"
+    )
     source: str = column("Where the class is published")
 
 

@@ -90,18 +90,26 @@ class CoreEventGrades(Table):
     event_id: str = column("Event identifier within the subject", origin="AESEQ")
     source_file: str = column("File of the row")
     source_row: pl.Int64 = column("Data row", ge=1)
-    term_key: str = column("Normalised term or code that decided, or that nobody has mapped", null="the row has no term")
+    term_key: str = column(
+        "Normalised term or code that decided, or that nobody has mapped", null="the row has no term"
+    )
     match_method: str = column("Step that found the concept", isin=list(MATCH_METHODS))
     concept_id: str = column("Concept", null="unmapped or out of scope")
     mapping_layer: str = column("Release or overlay that decided", null="no mapping decision exists")
     scale: str = column("Grading scale", isin=list(SCALES))
     scale_version: str = column("Version", null="not recorded")
-    source_grade: pl.Int8 = column("Grade as recorded, severity words as 1..5", null="missing or unreadable", ge=0, le=5)
+    source_grade: pl.Int8 = column(
+        "Grade as recorded, severity words as 1..5", null="missing or unreadable", ge=0, le=5
+    )
     grade_status: str = column("How the grade was read", isin=list(GRADE_STATUSES))
     domains: str = column("ICANS domains restricted, joined by |", null="no domain")
     disposition: str = column("What the row does", isin=list(DISPOSITIONS))
-    rule_id: str = column("Rule that set the release interval: a grade row of the release or a kernel rule K-...")
-    source_rules: str = column("Grade rows of the release that entered, joined by |", null="no grade row exists")
+    rule_id: str = column(
+        "Rule that set the release interval: a grade row of the release or a kernel rule K-..."
+    )
+    source_rules: str = column(
+        "Grade rows of the release that entered, joined by |", null="no grade row exists"
+    )
     release_low: pl.Int8 = column("Low before context", ge=0, le=5)
     release_point: pl.Int8 = column("Point before context", null=NO_POINT, ge=0, le=5)
     release_high: pl.Int8 = column("High before context", ge=0, le=5)
@@ -111,9 +119,16 @@ class CoreEventGrades(Table):
     high: pl.Int8 = column("Highest ICANS grade consistent with the record", ge=0, le=5)
     review_reasons: str = column("Why a person should look, codes joined by |", null="no reason")
     requires: str = column("What would close the interval, joined by |", null="nothing")
-    infusion_number: pl.Int32 = column("Latest infusion the event can follow", null="none, or no infusion date")
-    onset_day_earliest: pl.Int32 = column("First day the onset can be; day 0 is that infusion", null="no lower bound or no infusion")
-    onset_day_latest: pl.Int32 = column("Last day the onset can be", null="no upper bound or no infusion")
+    infusion_number: pl.Int32 = column(
+        "Latest infusion the event can follow", null="none, or no infusion date"
+    )
+    onset_day_earliest: pl.Int32 = column(
+        "First day the onset can be; day 0 is that infusion, or the first one where the event precedes it",
+        null="no lower bound or no dated infusion",
+    )
+    onset_day_latest: pl.Int32 = column(
+        "Last day the onset can be", null="no upper bound or no dated infusion"
+    )
     window_status: str = column("Onset against the primary window", isin=list(WINDOW_STATUSES))
     is_broad: bool = column("In the broad comparator set")
     is_core: bool = column("In the core comparator set")
@@ -131,7 +146,9 @@ class CoreEventWindows(Table):
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID")
     event_id: str = column("Event identifier within the subject", origin="AESEQ")
-    infusion_number: pl.Int32 = column("Infusion the event can follow; 0 where the subject has no dated infusion", ge=0)
+    infusion_number: pl.Int32 = column(
+        "Infusion the event can follow; 0 where the subject has no dated infusion", ge=0
+    )
     window_days: pl.Int32 = column("Last day of the window", ge=0)
     window_status: str = column("Onset against this window", isin=list(WINDOW_STATUSES))
     low: pl.Int8 = column("Contribution: low", ge=0, le=5)
@@ -149,7 +166,9 @@ class CoreSubjectGrades(Table):
 
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID")
-    infusion_number: pl.Int32 = column("Infusion, or 0 for the maximum over all infusions of the subject", ge=0)
+    infusion_number: pl.Int32 = column(
+        "Infusion, or 0 for the maximum over all infusions of the subject", ge=0
+    )
     window_days: pl.Int32 = column("Last day of the window", ge=0)
     is_primary_window: bool = column("The window of the headline result")
     is_infused: bool = column("An infusion is recorded, dated or not: the subject counts in the denominator")
@@ -161,7 +180,9 @@ class CoreSubjectGrades(Table):
     low_rules: str = column("Rules of the rows that set low, joined by |", null="low is 0")
     point_domains: str = column("Domains of the rows that set point, joined by |", null="point is 0 or null")
     point_rules: str = column("Rules of the rows that set point, joined by |", null="point is 0 or null")
-    high_domains: str = column("Domains of the rows that set high, joined by |", null="high is 0 or no domain")
+    high_domains: str = column(
+        "Domains of the rows that set high, joined by |", null="high is 0 or no domain"
+    )
     high_rules: str = column("Rules of the rows that set high, joined by |", null="high is 0")
     review_reasons: str = column("Why a person should look, codes joined by |", null="no reason")
     requires: str = column("What would close the interval, joined by |", null="nothing")
@@ -183,7 +204,9 @@ class CoreSubjectDays(Table):
     infusion_number: pl.Int32 = column("Infusion that is day 0", ge=1)
     day: pl.Int32 = column("Day; the day of the infusion is 0", ge=0)
     low: pl.Int8 = column("Low: 0 on each day of a row over several days", ge=0, le=5)
-    point: pl.Int8 = column("Point", null="no single grade is defensible, or the day is only possibly affected", ge=0, le=5)
+    point: pl.Int8 = column(
+        "Point", null="no single grade is defensible, or the day is only possibly affected", ge=0, le=5
+    )
     high: pl.Int8 = column("High", ge=1, le=5)
     domains: str = column("Domains of the rows behind high, joined by |", null="no domain")
 
@@ -199,14 +222,18 @@ class CoreEpisodes(Table):
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID")
     infusion_number: pl.Int32 = column("Infusion that is day 0", ge=1)
-    episode_number: pl.Int32 = column("1 for the first episode after the infusion; later ones are recurrences", ge=1)
+    episode_number: pl.Int32 = column(
+        "1 for the first episode after the infusion; later ones are recurrences", ge=1
+    )
     onset_day: pl.Int32 = column("First day with point >= 1", ge=0)
     peak_day: pl.Int32 = column("First day of the highest point", ge=0)
     last_day: pl.Int32 = column("Last day with point >= 1", ge=0)
     duration_days: pl.Int32 = column("last_day - onset_day + 1", ge=1)
     peak_point: pl.Int8 = column("Highest point", ge=1, le=5)
     peak_high: pl.Int8 = column("Highest high on the days of the episode", ge=1, le=5)
-    is_ongoing: bool = column("A row of the last day has no end date and is not known to be over: runs to death, cut-off or window end")
+    is_ongoing: bool = column(
+        "An ongoing row without end date covers the last day: runs to death, cut-off or window end"
+    )
     crs_relation: str = column("Onset against reported CRS", isin=["before", "during", "after", "none"])
     gap_days: pl.Int32 = column("Gaps of at most this many days were merged", ge=0)
 
@@ -243,12 +270,20 @@ class CoreIncidence(Table):
     )
     threshold: pl.Int8 = column("Grade at or above which a subject counts; 1 is 'any'", ge=1, le=4)
     subjects: pl.Int64 = column("Subjects at or above the threshold", ge=0)
-    subjects_unknown: pl.Int64 = column("Subjects whose grade is not known (point null, not evaluable, source grade missing)", ge=0)
+    subjects_unknown: pl.Int64 = column(
+        "Subjects whose grade is not known (point null, not evaluable, source grade missing)", ge=0
+    )
     denominator: pl.Int64 = column("Subjects the rate is of", ge=0)
     denominator_name: str = column("What the denominator counts")
-    proportion: pl.Float64 = column("subjects / denominator, 6 decimals", null="empty denominator", ge=0, le=1)
-    ci_low: pl.Float64 = column("Exact (Clopper-Pearson) 95 % lower limit, 6 decimals", null="empty denominator", ge=0, le=1)
-    ci_high: pl.Float64 = column("Exact (Clopper-Pearson) 95 % upper limit, 6 decimals", null="empty denominator", ge=0, le=1)
+    proportion: pl.Float64 = column(
+        "subjects / denominator, 6 decimals", null="empty denominator", ge=0, le=1
+    )
+    ci_low: pl.Float64 = column(
+        "Exact (Clopper-Pearson) 95 % lower limit, 6 decimals", null="empty denominator", ge=0, le=1
+    )
+    ci_high: pl.Float64 = column(
+        "Exact (Clopper-Pearson) 95 % upper limit, 6 decimals", null="empty denominator", ge=0, le=1
+    )
 
 
 @table(
@@ -288,7 +323,10 @@ class DiffScaleSubjects(Table):
     is_primary_window: bool = column("The window of the headline result")
     is_infused: bool = column("Counts in the denominator")
     source_grade: pl.Int8 = column(
-        "Highest known source grade of the set in the window, 0 where no event", null="the set's only events have no grade", ge=0, le=5
+        "Highest known source grade of the set in the window, 0 where no event",
+        null="the set's only events have no grade",
+        ge=0,
+        le=5,
     )
     is_source_incomplete: bool = column("An event of the set has no readable grade")
     is_source_derived: bool = column("The grade stands for a severity word")

@@ -134,7 +134,7 @@ REVIEW_REASONS: Final[dict[str, str]] = {
     "age_unknown": "Age not known: ICE and CAPD both stay possible.",
     "attribution_not_related": "The investigator says not related.",
     "attribution_unlikely": "The investigator says unlikely related.",
-    "other_cause_overlap": "Another cause (haemorrhage, stroke, CNS infection or progression) on the same days.",
+    "other_cause_overlap": "Another cause (bleed, stroke, CNS infection or progression) on the same days.",
     "haemorrhage_overlap": "Pressure sign over a haemorrhage, which ASTCT leaves out with its oedema.",
     "sedation_overlap": "Sedation recorded on every day of the row.",
     "onset_partly_in_window": "The recorded date does not settle whether onset is in the window.",

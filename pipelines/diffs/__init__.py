@@ -1,0 +1,1 @@
+"""Comparisons as typed results: source scale against ICANS. Pure; no text is rendered here."""

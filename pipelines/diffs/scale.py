@@ -1,0 +1,149 @@
+"""Scale diff: the grade as recorded against the ICANS interval, for events and subjects.
+
+Source: GRADING.md sections 5 (comparator) and 6.1. The comparator is the subject's highest source
+grade over a named neurotoxicity set in the same window; causality does not touch it. Severity words
+compare as 1..5, marked as derived. Rows of grade 0 are no events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from pipelines.diffs.incidence import derive_denominator, derive_incidence
+from schemas.base import Table
+from schemas.registry import DIFF_TABLES
+from schemas.results import CoreIncidence
+from schemas.vocabulary import COMPARATOR_SETS
+
+SUBJECT = ("study_id", "subject_id")
+EVENT = (*SUBJECT, "event_id")
+ENDS = ("low", "point", "high")
+THRESHOLDS = (1, 2, 3, 4)
+COUNTED = ("inside", "partly", "no_infusion_date")
+
+
+def compare_scales(
+    checked: Mapping[str, pl.DataFrame], graded: Mapping[str, pl.DataFrame]
+) -> dict[str, pl.DataFrame]:
+    """The scale diff of one study: DIFF_TABLES and core_incidence, canonical.
+
+    `checked` and `graded` are the tables of the two stages before. Raises `SchemaError` if a result
+    breaks its own schema.
+    """
+    events = graded["core_event_grades"].filter(pl.col("disposition") != "no_event")
+    subjects = _compare_subjects(events, graded)
+    denominator = derive_denominator(checked, graded["core_studies"])
+    results = {
+        "diff_scale_events": _compare_events(events),
+        "diff_scale_subjects": subjects,
+        "diff_scale_thresholds": _count_crossings(subjects, denominator),
+        "core_incidence": derive_incidence(subjects, denominator, graded["core_studies"]),
+    }
+    tables: tuple[type[Table], ...] = (*DIFF_TABLES, CoreIncidence)
+    return {table.info().name: table.require(results[table.info().name]) for table in tables}
+
+
+def compute_change(source: str, icans: str) -> pl.Expr:
+    """Direction from the source grade to an ICANS grade, a code of `schemas.vocabulary.CHANGES`."""
+    before, after = pl.col(source), pl.col(icans)
+    return (
+        pl.when(before.is_null())
+        .then(pl.lit("source_unknown"))
+        .when(after.is_null())
+        .then(pl.lit("to_indeterminate"))
+        .when(after == before)
+        .then(pl.lit("unchanged"))
+        .when(after > before)
+        .then(pl.lit("up"))
+        .when(after == 0)
+        .then(pl.lit("to_zero"))
+        .otherwise(pl.lit("down"))
+    )
+
+
+def compute_crossing(source: str, icans: str, threshold: str) -> pl.Expr:
+    """Whether the two grades lie on different sides of a threshold, a code of CROSSINGS."""
+    before, after = pl.col(source) >= pl.col(threshold), pl.col(icans) >= pl.col(threshold)
+    return (
+        pl.when(before.is_null() | after.is_null())
+        .then(pl.lit("unknown"))
+        .when(before == after)
+        .then(pl.lit("none"))
+        .when(after)
+        .then(pl.lit("up"))
+        .otherwise(pl.lit("down"))
+    )
+
+
+def _changes() -> list[pl.Expr]:
+    return [compute_change("source_grade", end).alias(f"change_{end}") for end in ENDS]
+
+
+def _compare_events(events: pl.DataFrame) -> pl.DataFrame:
+    """Events of any comparator set, and events that can be ICANS."""
+    is_compared = pl.any_horizontal("is_broad", "is_core", pl.col("is_sponsor").fill_null(value=False))
+    return events.filter(is_compared | (pl.col("high") >= 1)).with_columns(
+        (pl.col("scale") == "severity").alias("is_source_derived"), *_changes()
+    )
+
+
+def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Every subject against the highest source grade of each set, per window, over all infusions."""
+    counted = (
+        graded["core_event_windows"]
+        .filter(pl.col("window_status").is_in(COUNTED))
+        .select(*EVENT, "window_days")
+        .unique()
+        .join(
+            events.select(*EVENT, "source_grade", "scale", "is_broad", "is_core", "is_sponsor"),
+            on=EVENT,
+            how="inner",
+            validate="m:1",
+        )
+    )
+    source = pl.concat(
+        counted.filter(pl.col(f"is_{name}"))
+        .group_by(*SUBJECT, "window_days")
+        .agg(
+            pl.col("source_grade").max(),
+            pl.col("source_grade").is_null().any().alias("is_source_incomplete"),
+            (pl.col("scale") == "severity").any().alias("is_source_derived"),
+        )
+        .with_columns(pl.lit(name).alias("comparator_set"), pl.lit(value=True).alias("_has_event"))
+        for name in COMPARATOR_SETS
+    )
+    sets = pl.DataFrame({"comparator_set": list(COMPARATOR_SETS)})
+    keys = [*SUBJECT, "window_days", "comparator_set"]
+    return (
+        graded["core_subject_grades"]
+        .filter(pl.col("infusion_number") == 0)
+        .join(sets, how="cross")
+        .join(source, on=keys, how="left", validate="1:1")
+        .with_columns(
+            pl.when(pl.col("_has_event").is_null())
+            .then(0)
+            .otherwise("source_grade")
+            .cast(pl.Int8)
+            .alias("source_grade"),
+            pl.col("is_source_incomplete", "is_source_derived").fill_null(value=False),
+        )
+        .with_columns(*_changes())
+    )
+
+
+def _count_crossings(subjects: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
+    """Subjects of the denominator per set, window, estimate, threshold and direction."""
+    thresholds = pl.DataFrame({"threshold": list(THRESHOLDS)}, schema={"threshold": pl.Int8})
+    crossed = subjects.join(denominator, on=SUBJECT, how="semi").join(thresholds, how="cross")
+    keys = ["study_id", "comparator_set", "window_days", "estimate", "threshold", "crossing"]
+    return pl.concat(
+        crossed.with_columns(
+            pl.lit(end).alias("estimate"),
+            compute_crossing("source_grade", end, "threshold").alias("crossing"),
+        )
+        .group_by(keys)
+        .agg(pl.len().cast(pl.Int64).alias("subjects"))
+        for end in ENDS
+    )

@@ -1,0 +1,210 @@
+"""From contributions to a subject's interval and outcome, per infusion and over all of them.
+
+Source: GRADING.md section 5 and law 3. A contribution is an event in a window, an adverse-event row
+that could not be used, or the declared incompleteness of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from mappings.release import Release
+from pipelines.grading import rules
+from pipelines.grading.decisions import DecisionTable
+from pipelines.grading.events import EVENT, SUBJECT
+from pipelines.grading.intervals import combine_union, compute_joined
+from pipelines.grading.terms import resolve_terms
+from schemas.manifest import StudyManifest
+
+SUBJECT_WINDOW = (*SUBJECT, "infusion_number", "window_days")
+EVERY_DOMAIN = "cognition|consciousness|icp|motor|seizure"
+
+
+def derive_withheld(
+    rejected: pl.DataFrame, subjects: pl.DataFrame, release: Release, manifest: StudyManifest
+) -> pl.DataFrame:
+    """What the record withholds about a subject: rows that could not be used, tables not complete.
+
+    A rejected adverse-event row contributes 0/null/4, 5 unless the subject is known to be alive, but
+    nothing where its readable term is out of scope or excluded at every grade. Columns: SUBJECT, low,
+    point, high, rule_id, domains, reason, is_row.
+    """
+    alive = subjects.select(*SUBJECT, (pl.col("vital_status") == "alive").alias("_is_alive"))
+    rows = rejected.filter(
+        (pl.col("table_name") == "adverse_events") & pl.col("subject_id").is_not_null()
+    ).with_columns(
+        pl.lit(manifest.grading.scale).alias("scale"),
+        pl.lit(manifest.grading.version, pl.String).alias("scale_version"),
+    )
+    resolved = resolve_terms(rows, release, verbatim_terms=manifest.grading.verbatim_terms)
+    table = DecisionTable(release)
+    concepts = resolved["concept_id"].unique().drop_nulls().to_list()
+    harmless = [concept for concept in concepts if table.is_excluded_everywhere(concept)]
+    is_harmless = (pl.col("term_status") == "out_of_scope") | pl.col("concept_id").is_in(harmless)
+    unusable = resolved.select(
+        *SUBJECT,
+        pl.when(is_harmless.fill_null(value=False)).then(0).otherwise(4).alias("_top"),
+        pl.lit(rules.REJECTED_ROW).alias("rule_id"),
+        pl.lit("rejected_row").alias("reason"),
+        pl.lit(value=True).alias("is_row"),
+    )
+    incomplete = subjects.filter(not manifest.ae_table_complete).select(
+        *SUBJECT,
+        pl.lit(4).alias("_top"),
+        pl.lit(rules.TABLE_INCOMPLETE).alias("rule_id"),
+        pl.lit("table_incomplete").alias("reason"),
+        pl.lit(value=False).alias("is_row"),
+    )
+    is_fatal_possible = (pl.col("_top") > 0) & ~pl.col("_is_alive").fill_null(value=False)
+    return (
+        pl.concat([unusable, incomplete])
+        .join(alive, on=SUBJECT, how="left", validate="m:1")
+        .select(
+            *SUBJECT,
+            pl.lit(0, pl.Int8).alias("low"),
+            pl.when(pl.col("_top") == 0).then(0).cast(pl.Int8).alias("point"),
+            pl.when(is_fatal_possible).then(5).otherwise("_top").cast(pl.Int8).alias("high"),
+            "rule_id",
+            pl.when(pl.col("_top") > 0).then(pl.lit(EVERY_DOMAIN)).alias("domains"),
+            "reason",
+            "is_row",
+        )
+    )
+
+
+def combine_subjects(
+    events: pl.DataFrame,
+    event_windows: pl.DataFrame,
+    withheld: pl.DataFrame,
+    subjects: pl.DataFrame,
+    infusions: pl.DataFrame,
+    windows: Sequence[int],
+) -> pl.DataFrame:
+    """Interval, outcome, drivers and reasons per subject, infusion (0 = all) and window.
+
+    Every subject has a row for every window; silence of a complete table is 0/0/0 (the AE
+    convention). Columns of core_subject_grades.
+    """
+    frame = _derive_frame(subjects, infusions, windows)
+    contributions = _derive_contributions(events, event_windows, withheld, frame)
+    in_window = contributions.filter(pl.col("window_status") != "late")
+    union = combine_union(in_window, SUBJECT_WINDOW)
+    graded = frame.join(union, on=SUBJECT_WINDOW, how="left", validate="1:1").with_columns(
+        pl.when(pl.col("high").is_null()).then(0).otherwise("point").cast(pl.Int8).alias("point"),
+        pl.col("low", "high").fill_null(0),
+    )
+    drivers = _derive_drivers(in_window, graded)
+    counts = _derive_counts(contributions)
+    rejected = withheld.filter("is_row").group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
+    outcome = (
+        pl.when(~pl.col("has_dated_infusion"))
+        .then(pl.lit("NOT_EVALUABLE"))
+        .when(pl.col("low") >= 1)
+        .then(pl.lit("ICANS"))
+        .when(pl.col("high") == 0)
+        .then(pl.lit("NOT_ICANS"))
+        .otherwise(pl.lit("INDETERMINATE"))
+    )
+    return (
+        graded.join(drivers, on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(counts, on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(rejected, on=SUBJECT, how="left", validate="m:1")
+        .with_columns(
+            outcome.alias("outcome"),
+            (pl.col("window_days") == windows[0]).alias("is_primary_window"),
+            pl.col("events", "late_events", "rejected_rows").fill_null(0),
+        )
+    )
+
+
+def _derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
+    """Every subject x (0 and each infusion) x window."""
+    lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
+    dated = infusions.group_by(SUBJECT).agg(
+        pl.col("infusion_earliest").is_not_null().any().alias("has_dated_infusion")
+    )
+    numbers = pl.concat(
+        [
+            subjects.select(*SUBJECT, pl.lit(0, pl.Int32).alias("infusion_number")),
+            infusions.select(*SUBJECT, "infusion_number"),
+        ]
+    )
+    return (
+        numbers.join(subjects.select(*SUBJECT, "is_infused"), on=SUBJECT, how="inner", validate="m:1")
+        .join(dated, on=SUBJECT, how="left", validate="m:1")
+        .with_columns(pl.col("has_dated_infusion").fill_null(value=False))
+        .join(lengths, how="cross")
+    )
+
+
+def _derive_contributions(
+    events: pl.DataFrame, event_windows: pl.DataFrame, withheld: pl.DataFrame, frame: pl.DataFrame
+) -> pl.DataFrame:
+    """Contributions per subject, infusion and window; infusion 0 holds those of every infusion."""
+    details = events.select(
+        *EVENT,
+        "rule_id",
+        "domains",
+        pl.col("review_reasons").list.join("|").alias("reasons"),
+        "requires",
+    )
+    placed = event_windows.join(details, on=EVENT, how="left", validate="m:1").with_columns(
+        pl.when(pl.col("window_status") == "partly")
+        .then(pl.concat_str("reasons", pl.lit("onset_partly_in_window"), separator="|"))
+        .when(pl.col("window_status") == "no_infusion_date")
+        .then(pl.concat_str("reasons", pl.lit("no_infusion_date"), separator="|"))
+        .otherwise("reasons")
+        .str.strip_chars_start("|")
+        .alias("reasons")
+    )
+    over_all = placed.filter(pl.col("infusion_number") > 0).with_columns(
+        pl.lit(0, pl.Int32).alias("infusion_number")
+    )
+    missing = withheld.join(frame.select(SUBJECT_WINDOW), on=SUBJECT, how="inner").with_columns(
+        pl.lit(None, pl.String).alias("event_id"),
+        pl.lit("partly").alias("window_status"),
+        pl.col("reason").alias("reasons"),
+        pl.lit("the rows or records the study withholds").alias("requires"),
+    )
+    columns = placed.columns
+    return pl.concat([placed, over_all, missing.select(columns)])
+
+
+def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+    """Domains and rules of the rows that set each of the three values; reasons to look; what closes."""
+    values = graded.select(
+        *SUBJECT_WINDOW, *(pl.col(end).alias(f"_{end}") for end in ("low", "point", "high"))
+    )
+    able = in_window.filter((pl.col("high") > 0) | (pl.col("reasons") != "")).join(
+        values, on=SUBJECT_WINDOW, how="inner", validate="m:1"
+    )
+    sets = {
+        end: (pl.col(end) == pl.col(f"_{end}")).fill_null(value=False) & (pl.col(end) > 0)
+        for end in ("low", "point", "high")
+    }
+    is_open = (pl.col("low") < pl.col("high")) & (pl.col("_low") < pl.col("_high"))
+    return able.group_by(SUBJECT_WINDOW).agg(
+        *(
+            compute_joined(source, where).alias(f"{end}_{target}")
+            for end, where in sets.items()
+            for source, target in (("domains", "domains"), ("rule_id", "rules"))
+        ),
+        compute_joined("reasons", pl.col("reasons") != "").alias("review_reasons"),
+        compute_joined("requires", is_open).alias("requires"),
+    )
+
+
+def _derive_counts(contributions: pl.DataFrame) -> pl.DataFrame:
+    """Event rows in the window, and those whose onset is after it for every infusion they can follow."""
+    is_late = pl.col("window_status") == "late"
+    per_event = (
+        contributions.filter(pl.col("event_id").is_not_null())
+        .group_by(*SUBJECT_WINDOW, "event_id")
+        .agg(is_late.all().alias("_is_late"))
+    )
+    return per_event.group_by(SUBJECT_WINDOW).agg(
+        (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
+        pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
+    )

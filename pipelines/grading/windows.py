@@ -1,0 +1,125 @@
+"""Where an event lies after an infusion, as certain as its dates are.
+
+Source: GRADING.md 3.5. Day 0 is the infusion. A date is the range of instants it can be; nothing is
+imputed. An event belongs to the latest infusion it can follow; if its date leaves more than one
+possible, it is partly in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from pipelines.grading.events import EVENT, SUBJECT
+
+OPEN_START = datetime(1, 1, 1)
+OPEN_END = datetime(9999, 12, 31, 23, 59, 59)
+
+
+def derive_onset(events: pl.DataFrame) -> pl.DataFrame:
+    """Add `onset_earliest` and `onset_latest`: an event starts no later than it ends.
+
+    The end bounds the onset only where it does not contradict it. Null: no bound.
+    """
+    end = pl.col("end_latest")
+    bounds = end.is_not_null() & (end >= pl.col("start_earliest").fill_null(OPEN_START))
+    latest = pl.when(bounds).then(pl.min_horizontal("start_latest", "end_latest")).otherwise("start_latest")
+    return events.with_columns(pl.col("start_earliest").alias("onset_earliest"), latest.alias("onset_latest"))
+
+
+def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
+    """Each event with every infusion it can follow.
+
+    Columns: EVENT, infusion_number, day_earliest, day_latest (days after that infusion, null where a
+    bound is open), is_only_choice (it can follow no other infusion and cannot precede the first).
+    Events of subjects without a dated infusion, and events certainly before the first, have no row.
+    """
+    dated = infusions.filter(pl.col("infusion_earliest").is_not_null().any().over(SUBJECT)).select(
+        *SUBJECT, "infusion_number", "infusion_earliest", "infusion_latest"
+    )
+    following = dated.select(
+        *SUBJECT,
+        (pl.col("infusion_number") - 1).alias("infusion_number"),
+        pl.col("infusion_latest").fill_null(OPEN_END).alias("next_latest"),
+    )
+    spans = dated.join(following, on=[*SUBJECT, "infusion_number"], how="left", validate="1:1")
+    onset_earliest = pl.col("onset_earliest").fill_null(OPEN_START)
+    onset_latest = pl.col("onset_latest").fill_null(OPEN_END)
+    can_follow = (onset_latest >= pl.col("infusion_earliest").fill_null(OPEN_START)) & (
+        onset_earliest < pl.col("next_latest").fill_null(OPEN_END)
+    )
+    can_precede_first = (onset_earliest < pl.col("infusion_latest").fill_null(OPEN_END)) & (
+        pl.col("infusion_number") == 1
+    )
+    placed = (
+        events.select(*EVENT, "onset_earliest", "onset_latest")
+        .join(spans, on=SUBJECT, how="inner")
+        .with_columns(can_follow.alias("_can_follow"), can_precede_first.alias("_can_precede"))
+        .with_columns(
+            (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over(EVENT).alias("_choices")
+        )
+        .filter("_can_follow")
+    )
+    return placed.select(
+        *EVENT,
+        "infusion_number",
+        compute_days("onset_earliest", "infusion_latest").alias("day_earliest"),
+        compute_days("onset_latest", "infusion_earliest").alias("day_latest"),
+        (pl.col("_choices") == 1).alias("is_only_choice"),
+    )
+
+
+def compute_days(instant: str, infusion: str) -> pl.Expr:
+    """Whole calendar days from the infusion to the instant; null where either is open."""
+    days = (pl.col(instant).dt.date() - pl.col(infusion).dt.date()).dt.total_days()
+    return days.cast(pl.Int32)
+
+
+def compute_window_status(window_days: pl.Expr) -> pl.Expr:
+    """inside, late or partly, from `day_earliest`, `day_latest` and `is_only_choice`."""
+    is_late = (pl.col("day_earliest") > window_days).fill_null(value=False)
+    is_inside = (
+        pl.col("is_only_choice") & (pl.col("day_earliest") >= 0) & (pl.col("day_latest") <= window_days)
+    )
+    return (
+        pl.when(is_late)
+        .then(pl.lit("late"))
+        .when(is_inside.fill_null(value=False))
+        .then(pl.lit("inside"))
+        .otherwise(pl.lit("partly"))
+    )
+
+
+def derive_event_windows(
+    events: pl.DataFrame, candidates: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]
+) -> pl.DataFrame:
+    """What each event contributes to each window of each infusion it can follow.
+
+    Inside: its interval; partly: low 0; late: 0/0/0. A subject without a dated infusion gets
+    infusion 0 and low 0. Columns as in core_event_windows, with `context_rules` of the window.
+    """
+    intervals = events.select(*EVENT, "low", "point", "high")
+    lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
+    placed = candidates.join(lengths, how="cross").select(
+        *EVENT,
+        "infusion_number",
+        "window_days",
+        compute_window_status(pl.col("window_days")).alias("window_status"),
+    )
+    dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(SUBJECT).unique()
+    undated = (
+        events.join(dated, on=SUBJECT, how="anti")
+        .select(*EVENT, pl.lit(0, pl.Int32).alias("infusion_number"))
+        .join(lengths, how="cross")
+        .with_columns(pl.lit("no_infusion_date").alias("window_status"))
+    )
+    rows = pl.concat([placed, undated.select(placed.columns)]).join(
+        intervals, on=EVENT, how="left", validate="m:1"
+    )
+    return rows.with_columns(
+        pl.when(pl.col("window_status") == "inside").then("low").otherwise(0).cast(pl.Int8).alias("low"),
+        pl.when(pl.col("window_status") == "late").then(0).otherwise("point").cast(pl.Int8).alias("point"),
+        pl.when(pl.col("window_status") == "late").then(0).otherwise("high").cast(pl.Int8).alias("high"),
+    )
