@@ -1,0 +1,11 @@
+"""A slow second opinion: the grading rules of GRADING.md read row by row, in plain Python.
+
+Only dicts, dataclasses and loops live here; no data frames and nothing from `pipelines`. The kernel
+must agree with it on every study the generative tests can think of. One module per rule family:
+`interval` (hull, union), `terms` (3.3), `decisions` (3.1, 3.2, 3.4), `context` (3.5 causes),
+`placing` (3.5 window and infusions), `subjects`, `days` (5), `comparison` (5 comparator, 6.1).
+"""
+
+from tests.oracle.study import Row, Study, Tables, compare, grade
+
+__all__ = ["Row", "Study", "Tables", "compare", "grade"]

@@ -1,0 +1,130 @@
+"""The subject and infusion level: the union of parts, its drivers and its outcome (GRADING.md 5).
+
+Parts are event rows as placed in a window, rejected rows of the subject, and the doubt that an
+incomplete table leaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.oracle.decisions import excluded_at_every_grade
+from tests.oracle.interval import Interval, Union
+from tests.oracle.release_index import Row
+from tests.oracle.terms import resolve
+
+if TYPE_CHECKING:
+    from tests.oracle.study import Event, Study
+
+COUNTED = ("inside", "partly", "no_infusion_date")
+
+
+@dataclass(frozen=True)
+class Part:
+    interval: Interval
+    domains: frozenset[str]
+    reasons: frozenset[str]
+    requires: frozenset[str]
+
+
+def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[Row]) -> list[Row]:
+    """One row per dated infusion and window, and infusion 0 for all of them together."""
+    infusions = [row["infusion_number"] for row in study.dated_infusions(subject["subject_id"])]
+    doubts = _doubts(study, subject)
+    rejected = [r for r in study.rows_of("core_rejected_rows", subject["subject_id"]) if is_event_row(r)]
+    found = []
+    for window in study.windows:
+        for number in [0, *infusions]:
+            mine = [
+                row
+                for row in placed
+                if row["window_days"] == window and (number == 0 or row["infusion_number"] == number)
+            ]
+            counted = {row["event_id"] for row in mine if row["window_status"] in COUNTED}
+            late = {row["event_id"] for row in mine if row["window_status"] == "late"} - counted
+            parts = _event_parts(events, mine) + doubts
+            outcome = "NOT_EVALUABLE" if not infusions else None
+            found.append(
+                {
+                    "study_id": subject["study_id"],
+                    "subject_id": subject["subject_id"],
+                    "infusion_number": number,
+                    "window_days": window,
+                    "is_primary_window": window == study.primary,
+                    "is_infused": subject["is_infused"],
+                    **summarise(parts, outcome),
+                    "events": len(counted),
+                    "late_events": len(late),
+                    "rejected_rows": len(rejected),
+                }
+            )
+    return found
+
+
+def _event_parts(events: list[Event], placed: list[Row]) -> list[Part]:
+    by_id = {event.row["event_id"]: event for event in events}
+    window_reason = {"partly": {"onset_partly_in_window"}, "no_infusion_date": {"no_infusion_date"}}
+    parts = []
+    for row in placed:
+        if row["window_status"] not in COUNTED or row["high"] == 0:
+            continue
+        decided = by_id[row["event_id"]].decided
+        reasons = decided.reasons | window_reason.get(row["window_status"], set())
+        interval = Interval(row["low"], row["point"], row["high"])
+        parts.append(Part(interval, decided.domains, reasons, decided.requires))
+    return parts
+
+
+def _doubts(study: Study, subject: Row) -> list[Part]:
+    """What could be there: a rejected row that may be an ICANS sign, a table that is not complete."""
+    anything = Interval(0, None, 4 if subject["vital_status"] == "alive" else 5)
+    doubts = [
+        Part(anything, frozenset(), frozenset({"rejected_row"}), frozenset())
+        for row in study.rows_of("core_rejected_rows", subject["subject_id"])
+        if is_event_row(row) and not is_harmless(study, row, subject["population"])
+    ]
+    if not study.manifest.ae_table_complete:
+        doubts.append(Part(anything, frozenset(), frozenset({"table_incomplete"}), frozenset()))
+    return doubts
+
+
+def is_event_row(rejected: Row) -> bool:
+    return bool(rejected["table_name"] == "adverse_events")
+
+
+def is_harmless(study: Study, rejected: Row, population: str) -> bool:
+    """The term can be read, and no grade of it could be an ICANS sign."""
+    grading = study.manifest.grading
+    version = grading.version if grading.scale == "ctcae" else None
+    found = resolve(rejected, version, grading.verbatim_terms, study.release)
+    if found.concept_id is None:
+        return not found.is_in_scope
+    return excluded_at_every_grade(found.concept_id, population, study.release)
+
+
+def summarise(parts: list[Part], outcome: str | None) -> Row:
+    """Union of the parts, who sets each of its three values, and the result in one word."""
+    total = Union()
+    for part in parts:
+        total = total.add(part.interval)
+    result = total.result()
+    if outcome is None:
+        outcome = "ICANS" if result.low >= 1 else "NOT_ICANS" if result.high == 0 else "INDETERMINATE"
+    drivers = {
+        "low_domains": [p for p in parts if result.low and p.interval.low == result.low],
+        "point_domains": [p for p in parts if result.point and p.interval.point == result.point],
+        "high_domains": [p for p in parts if result.high and p.interval.high == result.high],
+    }
+    return {
+        **result.as_columns(),
+        "outcome": outcome,
+        **{name: _joined(p.domains for p in behind) for name, behind in drivers.items()},
+        "review_reasons": _joined(part.reasons for part in parts),
+        "requires": _joined(part.requires for part in parts),
+    }
+
+
+def _joined(parts: object) -> str | None:
+    found: set[str] = set().union(*parts)  # type: ignore[misc]
+    return "|".join(sorted(found)) or None
