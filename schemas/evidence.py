@@ -118,8 +118,8 @@ class StagedSubjects(Table):
 
     study_id: str = column("Study identifier", origin="STUDYID", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID", null="not recorded or blank")
-    source_file: str = column("File the row was read from", null="subject known from events or doses only")
-    source_row: pl.Int64 = column("Number of the data row", null="subject known from events or doses only")
+    source_file: str = column("File the row was read from")
+    source_row: pl.Int64 = column("Number of the data row", ge=1)
     arm: str = column("Planned or actual arm", origin="ACTARM", null="not recorded")
     sex: str = column("Sex as written", origin="SEX", null="not recorded")
     age_text: str = column("Age as written, with its unit", origin="AGE, AGEU", null="not recorded")

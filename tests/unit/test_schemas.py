@@ -1,0 +1,99 @@
+"""Schemas: every table declares what it must, and catches what it must not hold."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from schemas.base import Table
+from schemas.errors import SchemaError
+from schemas.registry import TABLES
+
+EVERY_TABLE = pytest.mark.parametrize("declared", TABLES.values(), ids=TABLES.keys())
+
+
+def one_row(declared: type[Table]) -> pl.DataFrame:
+    """A frame of one row of nulls: it breaks every column that must not be null."""
+    return pl.DataFrame({name: [None] for name in declared.polars_schema()}, schema=declared.polars_schema())
+
+
+@EVERY_TABLE
+def test_every_column_says_what_it_is_and_what_null_means(declared: type[Table]) -> None:
+    assert declared.info().grain
+    assert set(declared.info().key) <= set(declared.polars_schema())
+    for name, spec in declared.declared_columns().items():
+        assert spec.description, name
+        assert spec.metadata is not None
+        assert spec.metadata["origin"], name
+        assert bool(spec.metadata["null_means"]) == spec.nullable, name
+
+
+@EVERY_TABLE
+def test_no_key_column_may_be_null(declared: type[Table]) -> None:
+    columns = declared.declared_columns()
+    assert not [name for name in declared.info().key if columns[name].nullable]
+
+
+@EVERY_TABLE
+def test_an_empty_table_is_valid(declared: type[Table]) -> None:
+    assert declared.require(declared.empty()).height == 0
+
+
+@EVERY_TABLE
+def test_a_row_of_nulls_is_caught(declared: type[Table]) -> None:
+    with pytest.raises(SchemaError, match="not_nullable"):
+        declared.require(one_row(declared))
+
+
+@EVERY_TABLE
+def test_a_lazy_frame_is_refused(declared: type[Table]) -> None:
+    with pytest.raises(SchemaError, match="only collected frames"):
+        declared.require(declared.empty().lazy())  # type: ignore[arg-type]
+
+
+@EVERY_TABLE
+def test_a_missing_column_is_named(declared: type[Table]) -> None:
+    last = list(declared.polars_schema())[-1]
+    with pytest.raises(SchemaError, match=last):
+        declared.require(declared.empty().drop(last))
+
+
+def test_columns_and_rows_are_put_in_canonical_order() -> None:
+    declared = TABLES["core_unmapped_terms"]
+    rows = {
+        "subjects": [1, 1],
+        "study_id": ["S", "S"],
+        "term_key": ["b", "a"],
+        "body_system": ["", ""],
+        "events": [1, 2],
+        "max_source_grade": [None, 3],
+    }
+    result = declared.require(pl.DataFrame(rows))
+    assert result.columns == list(declared.polars_schema())
+    assert result["term_key"].to_list() == ["a", "b"]
+
+
+def test_a_key_that_is_not_unique_is_refused_without_naming_a_value() -> None:
+    declared = TABLES["core_unmapped_terms"]
+    row = {"study_id": "S", "term_key": "secret", "body_system": "", "events": 1, "subjects": 1}
+    frame = pl.DataFrame([row, row]).with_columns(pl.lit(None, pl.Int8).alias("max_source_grade"))
+    with pytest.raises(SchemaError, match="1 rows whose key") as caught:
+        declared.canonicalise(frame)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_value_outside_its_vocabulary_is_caught_without_being_printed() -> None:
+    declared = TABLES["core_unmapped_terms"]
+    frame = pl.DataFrame(
+        {
+            "study_id": ["S"],
+            "term_key": ["secret"],
+            "body_system": [""],
+            "events": [0],
+            "subjects": [1],
+            "max_source_grade": [9],
+        }
+    )
+    with pytest.raises(SchemaError, match="max_source_grade") as caught:
+        declared.require(frame)
+    assert "secret" not in str(caught.value)
