@@ -1,0 +1,168 @@
+"""The commands and their options; each body is one call into a module beside this one.
+
+What may live here: names, options and help texts. What may not: work of any kind, heavy imports
+(`regrade --help` answers in a fraction of a second because only typer is loaded here).
+"""
+
+# ruff: noqa: PLC0415 - a command imports its module when it is called, for the sake of --help
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.failures import OK, guarded
+
+EPILOG = (
+    "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
+    "line is wrong. The data home is --home, else REGRADE_HOME, else warehouse/ of the checkout. "
+    "REGRADE_DEBUG=1 shows the details of an unexpected error. "
+    "Results are for research and safety review; no mapping release is clinically reviewed unless it says so."
+)
+HomeOption = Annotated[
+    Path | None,
+    typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+app = typer.Typer(
+    name="regrade",
+    help="Regrade CTCAE neurotoxicity of legacy CAR-T trials to ICANS intervals.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line; leaves with an exit code of the package docstring."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that cannot show a character gets its escape, not an error.
+            stream.reconfigure(errors="backslashreplace")
+    app(prog_name="regrade")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from pipelines.cli.version import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit(OK)
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(short_help="Run the shipped studies and show the result.")
+@guarded
+def demo(home: HomeOption = None, as_json: JsonOption = False) -> int:
+    """Run the shipped studies and print what regrading changes.
+
+    Into a fresh --home the shipped studies are copied first.
+    """
+    from pipelines.cli.demo import run_demo
+
+    return run_demo(home, as_json)
+
+
+@app.command(short_help="Write a study.yaml for a folder of tables.")
+@guarded
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with the study's tables.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing study.yaml.")] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look at a study's files and write a commented study.yaml that runs."""
+    from pipelines.cli.initialise import run_init
+
+    return run_init(folder, force, home, as_json)
+
+
+@app.command(short_help="Regrade studies and publish them.")
+@guarded
+def run(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STUDY", help="Studies to run; all in landing when left out."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Regrade studies and publish the DuckDB file; a study that fails stops no other."""
+    from pipelines.cli.running import run_studies
+
+    return run_studies(home, studies or [], as_json)
+
+
+@app.command(short_help="Rebuild the DuckDB file from the runs.")
+@guarded
+def publish(home: HomeOption = None, as_json: JsonOption = False) -> int:
+    """Build the DuckDB file again from the current run of every study."""
+    from pipelines.cli.running import run_publish
+
+    return run_publish(home, as_json)
+
+
+@app.command(short_help="Follow one event from cell to grade.")
+@guarded
+def explain(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject identifier.")],
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="Event identifier within the subject.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Show how one adverse event became its ICANS interval, from the raw cell on."""
+    from pipelines.cli.explain import run_explain
+
+    return run_explain(home, study, subject, event, as_json)
+
+
+@app.command(short_help="Show runs, changed inputs, warehouse.")
+@guarded
+def status(home: HomeOption = None, as_json: JsonOption = False) -> int:
+    """Show each study's current run, whether its inputs changed since, and the warehouse file."""
+    from pipelines.cli.status import run_status
+
+    return run_status(home, as_json)
+
+
+@app.command(short_help="Query the DuckDB file, read-only.")
+@guarded
+def sql(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="SQL, e.g. 'select * from out_grade_shift'.")],
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> int:
+    """Ask the published DuckDB file; read-only, and the query reaches no other file."""
+    from pipelines.cli.query import run_query
+
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other")
+    return run_query(home, query, as_json, as_csv)
+
+
+@app.command(short_help="Open the Dagster web interface.")
+@guarded
+def ui(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")] = 3000,
+) -> int:
+    """Open the Dagster web interface on this machine only."""
+    from pipelines.cli.serve import run_ui
+
+    return run_ui(home, port)

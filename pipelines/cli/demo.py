@@ -1,0 +1,154 @@
+"""`regrade demo`: the shipped studies, run, and what regrading changes, from the published file."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import warehouse
+from pipelines.cli.failures import FAILED, OK
+from pipelines.cli.output import SHORT, print_json, print_table, records, release_line, say, visible
+from pipelines.cli.query import connect
+from pipelines.cli.running import Outcome, publish_or_say, run_all
+from pipelines.home import Home, resolve_home
+from schemas.errors import StoreError
+
+SUMMARY: Final = """
+WITH counted AS (
+  SELECT run_id, study_id,
+    max(subjects) FILTER (estimate = 'source_broad' AND threshold = 1) AS ctcae_any,
+    max(subjects) FILTER (estimate = 'source_broad' AND threshold = 3) AS ctcae_3,
+    max(subjects) FILTER (estimate = 'icans_low' AND threshold = 1) AS low_any,
+    max(subjects) FILTER (estimate = 'icans_low' AND threshold = 3) AS low_3,
+    max(subjects) FILTER (estimate = 'icans_point' AND threshold = 1) AS point_any,
+    max(subjects) FILTER (estimate = 'icans_point' AND threshold = 3) AS point_3,
+    max(subjects) FILTER (estimate = 'icans_high' AND threshold = 1) AS high_any,
+    max(subjects) FILTER (estimate = 'icans_high' AND threshold = 3) AS high_3
+  FROM core_incidence JOIN core_studies USING (run_id, study_id)
+  WHERE window_days = primary_window_days
+  GROUP BY run_id, study_id
+), changed AS (
+  SELECT run_id, study_id,
+    count(*) FILTER (change_point = 'to_zero') AS to_zero,
+    count(*) FILTER (change_point = 'up') AS up,
+    count(*) FILTER (outcome = 'INDETERMINATE') AS indeterminate
+  FROM diff_scale_subjects
+  WHERE comparator_set = 'broad' AND is_primary_window AND is_infused
+  GROUP BY run_id, study_id
+), unmapped AS (
+  SELECT run_id, study_id, count(*) AS terms FROM core_unmapped_terms GROUP BY run_id, study_id
+)
+SELECT study_id AS study, s.subjects_infused AS subjects, s.ae_rows_read AS events,
+  c.ctcae_any AS "CTCAE any", c.ctcae_3 AS "CTCAE >=3",
+  c.low_any AS "low any", c.low_3 AS "low >=3",
+  c.point_any AS "point any", c.point_3 AS "point >=3",
+  c.high_any AS "high any", c.high_3 AS "high >=3",
+  coalesce(d.to_zero, 0) AS "to zero", coalesce(d.up, 0) AS up,
+  coalesce(d.indeterminate, 0) AS indeterminate,
+  s.ae_rows_rejected AS rejected, coalesce(u.terms, 0) AS unmapped
+FROM core_studies s
+JOIN core_runs r USING (run_id, study_id)
+LEFT JOIN counted c USING (run_id, study_id)
+LEFT JOIN changed d USING (run_id, study_id)
+LEFT JOIN unmapped u USING (run_id, study_id)
+WHERE r.is_current AND list_contains(?, study_id)
+ORDER BY study_id
+"""
+LEGEND: Final = (
+    "Infused subjects in the primary window. CTCAE: highest grade over nervous and psychiatric events; low, "
+    "point, high: ICANS; to zero and up: CTCAE to ICANS point; indeterminate: low 0, high above 0; events: "
+    "rows read; rejected: event rows that could not be used; unmapped: terms that nobody has decided."
+)
+
+
+def run_demo(home_option: Path | None, as_json: bool) -> int:
+    """Run the shipped studies and print the summary; 1 when one fails or nothing could be published."""
+    home = resolve_home(home_option)
+    studies = land_shipped_studies(home, shipped_landing())
+    outcomes = run_all(home, studies)
+    published = publish_or_say(home)
+    failed = published is None or any(outcome.error for outcome in outcomes)
+    if published is not None:
+        _print_summary(home, outcomes, as_json)
+    return FAILED if failed else OK
+
+
+def shipped_landing() -> Path:
+    """Folder of the studies that ship with the program. Raises `StoreError` when the copy has none."""
+    folder = Path(warehouse.__file__).resolve().parent / "landing"
+    if not folder.is_dir():
+        raise StoreError(
+            "this copy of the program ships no studies",
+            file=str(folder),
+            next_action="install it again, or put a study in the landing folder and use regrade run",
+        )
+    return folder
+
+
+def land_shipped_studies(home: Home, shipped: Path) -> list[str]:
+    """Ids of the shipped studies, copied into the landing folder of a home that has no study yet.
+
+    Raises `StoreError` for a home that has other studies and not these: a demo does not mix them.
+    """
+    names = sorted(folder.name for folder in shipped.iterdir() if (folder / "study.yaml").is_file())
+    if home.landing.resolve() == shipped.resolve() or set(names) <= set(home.studies()):
+        return names
+    own = [name for name in home.studies() if name not in names]
+    if own:
+        raise StoreError(
+            f"the data home has {len(own)} studies of its own, and the demo studies would be mixed with them",
+            file=str(home.landing),
+            next_action="name a fresh folder: regrade demo --home FOLDER",
+        )
+    home.ensure()
+    for name in names:
+        if (home.landing / name).exists():
+            continue
+        # Copied aside and renamed, so that an interrupted copy is never taken for a study.
+        aside = Path(tempfile.mkdtemp(prefix=".demo-", dir=home.landing))
+        try:
+            shutil.copytree(shipped / name, aside / name)
+            (aside / name).rename(home.landing / name)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return names
+
+
+def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> None:
+    with connect(home) as connection:
+        connection.execute(SUMMARY, [[outcome.study_id for outcome in outcomes]])
+        columns = [column[0] for column in connection.description or ()]
+        rows = connection.fetchall()
+        releases = connection.execute(
+            "SELECT DISTINCT mapping_release_id, mapping_review_status FROM core_studies ORDER BY ALL"
+        ).fetchall()
+    lines = [release_line(str(release), str(status)) for release, status in releases]
+    if as_json:
+        print_json(
+            {
+                "summary": records(columns, rows),
+                "studies": [asdict(outcome) for outcome in outcomes],
+                "database": str(home.database),
+                "mapping_releases": lines,
+            }
+        )
+        return
+    print_table(columns, rows)
+    print()
+    print(LEGEND)
+    print()
+    print(f"database  {visible(home.database)}")
+    for outcome in outcomes:
+        if outcome.folder is not None and outcome.run_id is not None:
+            print(
+                f"run       {visible(outcome.folder)} "
+                f"({outcome.study_id} {outcome.run_id[:SHORT]}, {outcome.state})"
+            )
+    for line in lines:
+        print(line)
+    if any(outcome.error for outcome in outcomes):
+        say("regrade: a study failed; its row, if any, is from an earlier run")

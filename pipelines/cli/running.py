@@ -1,0 +1,140 @@
+"""`regrade run` and `regrade publish`: run what is asked, keep going, publish what succeeded.
+
+What may live here: order of work and its messages. What may not: what a run does (`pipelines.stages`)
+or how the file is built (`warehouse.publisher`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipelines.cli.failures import FAILED, OK, describe, nearest
+from pipelines.cli.output import SHORT, print_json, print_table, progress, say
+from pipelines.home import Home, resolve_home
+from pipelines.stages import run_study
+from schemas.errors import RegradeError
+from warehouse.publisher import publish
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one study went: `state` is new, unchanged or failed; `error` is None unless it failed."""
+
+    study_id: str
+    state: str
+    run_id: str | None
+    folder: str | None
+    error: str | None
+
+
+def run_studies(home_option: Path | None, asked: Sequence[str], as_json: bool) -> int:
+    """Run the studies asked for, or all, then publish; 1 when any study failed."""
+    home = resolve_home(home_option)
+    outcomes = run_all(home, select_studies(home, asked))
+    published = publish_or_say(home)
+    if as_json:
+        print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
+    else:
+        print_outcomes(outcomes)
+        print(f"warehouse  {published or 'not published, see the message above'}")
+    return OK if published and all(outcome.error is None for outcome in outcomes) else FAILED
+
+
+def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
+    """Study ids to run, without repeats. Raises `RegradeError` for an unknown one, naming the nearest.
+
+    A landing folder without a manifest is named too: it is a study that somebody meant to run.
+    """
+    known = home.studies()
+    bare = _without_manifest(home)
+    if not asked:
+        for name in bare:
+            say(
+                f"regrade: landing/{name} has no study.yaml and is left out. "
+                f"Next: regrade init landing/{name}"
+            )
+        if not known:
+            raise RegradeError(
+                "no study has landed",
+                file=str(home.landing),
+                next_action="put a folder of tables there and run regrade init FOLDER, or try regrade demo",
+            )
+        return list(known)
+    for name in asked:
+        if name in bare:
+            raise RegradeError(
+                "the study has no study.yaml", file=f"landing/{name}", next_action="run regrade init on it"
+            )
+        if name not in known:
+            raise RegradeError(
+                f"no such study{nearest(name, known)}",
+                value=name[:80],
+                next_action=f"name one of the {len(known)} studies in {home.landing}",
+            )
+    return list(dict.fromkeys(asked))
+
+
+def run_all(home: Home, studies: Sequence[str]) -> list[Outcome]:
+    """Run each study; a failure is reported at once and stops no other study."""
+    outcomes = []
+    with progress(len(studies)) as (show, advance):
+        for study_id in studies:
+            outcomes.append(_run_one(home, study_id, show))
+            advance()
+    for outcome in outcomes:
+        if outcome.error is not None:
+            say(f"regrade: {outcome.study_id} failed: {outcome.error}")
+    return outcomes
+
+
+def _run_one(home: Home, study_id: str, show: Callable[[str], None]) -> Outcome:
+    show(study_id)
+    try:
+        result = run_study(home, study_id, progress=lambda stage: show(f"{study_id}: {stage}"))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as failure:  # a panic of a native library is a BaseException
+        return Outcome(study_id, "failed", None, None, describe(failure))
+    return Outcome(
+        study_id, "new" if result.created else "unchanged", result.run_id, str(result.folder), None
+    )
+
+
+def publish_or_say(home: Home) -> str | None:
+    """Path of the published file; None, after a message, when it cannot be built (the old one stays)."""
+    try:
+        return str(publish(home).path)
+    except RegradeError as failure:
+        say(f"regrade: not published: {failure}")
+        return None
+
+
+def run_publish(home_option: Path | None, as_json: bool) -> int:
+    """Build the DuckDB file from the current runs; 1 when it cannot be built."""
+    done = publish(resolve_home(home_option))
+    if as_json:
+        print_json({"database": str(done.path), "created": done.created, "run_ids": list(done.run_ids)})
+    else:
+        state = "published" if done.created else "already up to date"
+        print(f"{state}: {done.path} ({len(done.run_ids)} studies)")
+    return OK
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """One line per study: run id and whether the run is new."""
+    print_table(
+        ("study", "run", "state", "folder"),
+        [(o.study_id, o.run_id and o.run_id[:SHORT], o.state, o.folder) for o in outcomes],
+    )
+
+
+def _without_manifest(home: Home) -> list[str]:
+    if not home.landing.is_dir():
+        return []
+    known = set(home.studies())
+    folders = (
+        path for path in home.landing.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
+    )
+    return sorted(path.name for path in folders if path.name not in known)

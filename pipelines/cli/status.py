@@ -1,0 +1,99 @@
+"""`regrade status`: which run stands for each study, whether its inputs changed, and the DuckDB file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pipelines.cli.failures import FAILED, OK
+from pipelines.cli.output import SHORT, print_json, print_table, visible
+from pipelines.cli.query import connect
+from pipelines.home import Home, resolve_home
+from pipelines.stages import plan_run
+from schemas.errors import RegradeError
+from warehouse.run_store import RunStore
+
+
+@dataclass(frozen=True)
+class StudyState:
+    """`state`: up_to_date, changed, never_run, not_in_landing or error; `error` says why."""
+
+    study_id: str
+    state: str
+    run_id: str | None
+    published: bool
+    error: str | None
+
+
+_WORDS = {
+    "up_to_date": "up to date",
+    "changed": "changed since: run it again",
+    "never_run": "never run",
+    "not_in_landing": "run kept; no longer in landing",
+    "error": "cannot be run",
+}
+
+
+def run_status(home_option: Path | None, as_json: bool) -> int:
+    """Print the state of every study; 1 when one cannot be planned (its message says why)."""
+    home = resolve_home(home_option)
+    runs, file_state = _published_runs(home)
+    states = study_states(home, runs)
+    if as_json:
+        print_json(
+            {
+                "home": str(home.root),
+                "studies": [asdict(state) for state in states],
+                "database": {"path": str(home.database), "state": file_state},
+            }
+        )
+    else:
+        print(f"home       {visible(home.root)}")
+        print(f"warehouse  {visible(home.database)}: {file_state}")
+        if states:
+            print_table(
+                ("study", "run", "state", "in warehouse"),
+                [(s.study_id, s.run_id and s.run_id[:SHORT], _WORDS[s.state], s.published) for s in states],
+            )
+        else:
+            print(f"no study in {visible(home.landing)}")
+        for state in states:
+            if state.error is not None:
+                print(f"{state.study_id}: {visible(state.error)}")
+    return FAILED if any(state.error for state in states) else OK
+
+
+def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
+    """State of every study that is in landing or has a run; `published` is study to run id."""
+    store = RunStore(home.runs)
+    landed = set(home.studies())
+    states = []
+    for study_id in sorted(landed | set(store.study_ids())):
+        run_id, error, state = None, None, "not_in_landing"
+        try:
+            current = store.current(study_id)
+            run_id = current.run_id if current else None
+            if study_id in landed:
+                planned = plan_run(home, study_id).run_id
+                state = "never_run" if run_id is None else "up_to_date" if planned == run_id else "changed"
+        except RegradeError as failure:
+            error, state = str(failure), "error"
+        states.append(
+            StudyState(
+                study_id, state, run_id, run_id is not None and published.get(study_id) == run_id, error
+            )
+        )
+    return states
+
+
+def _published_runs(home: Home) -> tuple[dict[str, str], str]:
+    if not home.database.is_file():
+        return {}, "not built yet"
+    try:
+        with connect(home) as connection:
+            runs = dict(
+                connection.execute("SELECT study_id, run_id FROM core_runs WHERE is_current").fetchall()
+            )
+    except Exception:
+        return {}, "cannot be read; regrade publish builds it again"
+    return runs, f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB"
