@@ -267,6 +267,20 @@ class CoreSedation(StagedSedation):
 
 
 @table(
+    "staged_source_rows",
+    grain="one row whose key is missing or repeated",
+    key=("study_id", "source_file", "source_row"),
+)
+class StagedSourceRows(Table):
+    """Cells of the rows that the checks may have to reject, so that a rejected row keeps all of them."""
+
+    study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
+    source_file: str = column("File of the row")
+    source_row: pl.Int64 = column("Number of the data row", ge=1)
+    cells: str = column("The row as read: JSON object of column to text")
+
+
+@table(
     "core_parse_problems",
     grain="one cell",
     key=("study_id", "source_file", "source_row", "column_name"),

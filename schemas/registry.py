@@ -16,6 +16,7 @@ from schemas.evidence import (
     StagedAdverseEvents,
     StagedInfusions,
     StagedSedation,
+    StagedSourceRows,
     StagedSubjects,
 )
 from schemas.release import (
@@ -47,6 +48,7 @@ STAGED_TABLES: Final[tuple[type[Table], ...]] = (
     StagedSubjects,
     StagedInfusions,
     StagedSedation,
+    StagedSourceRows,
 )
 """Kept in the run folder, not published."""
 
