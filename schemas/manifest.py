@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.errors import ManifestError
 from schemas.vocabulary import ASTCT_VERSIONS, CRES_VERSIONS, CTCAE_VERSIONS
@@ -90,8 +98,13 @@ class FileSpec(_Strict):
     role: Role = Field(description="What the file holds")
     format: FileFormat | None = Field(default=None, description="Format; the suffix decides when left out")
     encoding: Encoding = Field(default="utf-8", description="Character encoding of the file")
-    delimiter: str | None = Field(
+    delimiter: Annotated[str, StringConstraints(strip_whitespace=False)] | None = Field(
         default=None, description="Field delimiter of a text file; the suffix decides when left out"
+    )
+    quoted: bool | None = Field(
+        default=None,
+        description="Cells may be enclosed in double quotes (no: quotation marks are text); "
+        "when left out, yes except in files delimited by $",
     )
     sheet: str | None = Field(default=None, description="Sheet of a workbook; the only one when left out")
     null_values: tuple[str, ...] = Field(default=(), description="Texts that mean an empty cell, e.g. NA")

@@ -1,0 +1,122 @@
+"""Excel workbooks (.xlsx), each cell as the text a person sees, through fastexcel (calamine)."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Final
+
+import fastexcel
+import polars as pl
+
+from pipelines.ingest.readers.common import (
+    MANIFEST_FILE,
+    Parsed,
+    check_header,
+    guarded,
+    no_rejected,
+    text_frame,
+    unreadable,
+)
+from schemas.manifest import FileSpec
+
+_LARGEST_BYTES: Final = 4 * 2**30
+_ERROR_CELLS: Final = {
+    "Div0": "#DIV/0!",
+    "NA": "#N/A",
+    "Name": "#NAME?",
+    "Null": "#NULL!",
+    "Num": "#NUM!",
+    "Ref": "#REF!",
+    "Value": "#VALUE!",
+    "GettingData": "#GETTING_DATA",
+}
+_TIME_OF_DAY: Final = r"^1899-12-3[01] (\d\d:\d\d:\d\d(?:\.\d+)?)$"
+_MIDNIGHT: Final = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
+_INSTANT: Final = r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)$"
+
+
+def read_xlsx(path: Path, spec: FileSpec) -> Parsed:
+    """The sheet the manifest names, or the only one; its first used row is the header.
+
+    Whole numbers have no `.0`, dates are `YYYY-MM-DD`, instants `YYYY-MM-DDTHH:MM:SS`, times
+    `HH:MM:SS`, error cells their Excel text such as `#N/A`. A workbook stores a date as an instant at
+    midnight, so a cell at midnight reads as a date, which claims less. Rows without any cell are no rows;
+    they keep their number, so that `__row` + header row is the row Excel shows, and are counted in the notes.
+    Raises `UnreadableFileError` for a damaged workbook, a sheet that is not there or not chosen
+    (READ-SHEET), and an unusable header.
+    """
+    with guarded(spec, "an Excel workbook"):
+        _require_workbook(path, spec)
+        workbook = fastexcel.read_excel(path)
+        name = _choose_sheet(workbook.sheet_names, spec)
+        sheet = workbook.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
+        batch, errors = sheet.to_arrow_with_errors()
+        table = pl.DataFrame(batch) if sheet.width else pl.DataFrame()
+        columns = [_as_seen(column).to_list() for column in table.iter_columns()]
+        for error in errors.errors if errors is not None else ():
+            line, position = error.offset_position
+            columns[position][line] = _error_text(error.detail)
+    rows = list(zip(*columns, strict=True))
+    start = next((index for index, row in enumerate(rows) if any(row)), len(rows))
+    names = check_header(rows[start] if start < len(rows) else (), spec)
+    kept: list[tuple[str | None, ...]] = []
+    numbers: list[int] = []
+    last = 0
+    for number, row in enumerate(rows[start + 1 :], start=1):
+        if any(cell is not None for cell in row):
+            kept.append(row)
+            numbers.append(number)
+            last = number
+    notes = {"sheet": name}
+    if last > len(kept):
+        notes["blank_lines"] = str(last - len(kept))
+    cells = list(zip(*kept, strict=True)) if kept else [()] * len(names)
+    return Parsed(text_frame(names, cells, numbers), no_rejected(), notes)
+
+
+def _require_workbook(path: Path, spec: FileSpec) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    if not any(entry.filename == "xl/workbook.xml" for entry in entries):
+        raise unreadable(
+            spec,
+            "the file is a ZIP archive but no Excel workbook (.xlsx)",
+            "save the table as .xlsx or as CSV",
+            "READ-FILE-KIND",
+        )
+    if sum(entry.file_size for entry in entries) > _LARGEST_BYTES:
+        raise unreadable(
+            spec, "unpacks to more than 4 GiB", "export the table as CSV or Parquet", "READ-FILE-SIZE"
+        )
+
+
+def _choose_sheet(names: list[str], spec: FileSpec) -> str:
+    known = ", ".join(names)
+    if spec.sheet is not None:
+        if spec.sheet in names:
+            return spec.sheet
+        what = "the workbook has no sheet of this name"
+        raise unreadable(spec, what, f"use one of: {known}", "READ-SHEET", column="sheet", value=spec.sheet)
+    if len(names) == 1:
+        return names[0]
+    raise unreadable(
+        spec,
+        f"the workbook has {len(names)} sheets",
+        f"declare sheet for this file in {MANIFEST_FILE}; sheets: {known}",
+        "READ-SHEET",
+        column="sheet",
+    )
+
+
+def _as_seen(column: pl.Series) -> pl.Series:
+    """The library's text of instants as ISO dates, instants and times; every other text unchanged."""
+    text = column.cast(pl.String).str
+    return (
+        text.replace(_TIME_OF_DAY, "${1}").str.replace(_MIDNIGHT, "${1}").str.replace(_INSTANT, "${1}T${2}")
+    )
+
+
+def _error_text(detail: str) -> str:
+    code = detail.rpartition("Error(")[2].partition(")")[0]
+    return _ERROR_CELLS.get(code, "#ERROR!")

@@ -1,0 +1,202 @@
+"""Reading one study folder: its manifest `study.yaml` and the data files it lists.
+
+Only finding, safety of paths, and reading; what the manifest means is in `schemas.manifest`, what the
+cells mean is in staging.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, NodeEvent
+
+from pipelines.ingest.raw import RawStudy, RawTable
+from pipelines.ingest.readers import read_table
+from pipelines.ingest.readers.common import MANIFEST_FILE
+from schemas.errors import ManifestError
+from schemas.manifest import FileSpec, StudyManifest, parse_manifest
+
+__all__ = ["MANIFEST_FILE", "RawStudy", "RawTable", "locate_file", "read_manifest", "read_study"]
+
+_LARGEST_MANIFEST: Final = 256 * 1024
+_DEEPEST: Final = 20
+
+
+def read_manifest(folder: Path) -> StudyManifest:
+    """The manifest of a study folder.
+
+    Plain YAML only: a key given twice, an anchor or alias, a tag, more than one document, nesting deeper
+    than 20 levels and files over 256 KiB are errors, each named with its line. The study identifier must
+    be the name of the folder, so that a copied folder cannot pass for another study.
+    Raises `ManifestError`.
+    """
+    path = folder / MANIFEST_FILE
+    shown = f"{folder.name}/{MANIFEST_FILE}"
+    if not folder.is_dir():
+        raise ManifestError(
+            "there is no such study folder",
+            file=folder.name,
+            next_action="put the study's files in a folder named after the study",
+        )
+    content = _parse_yaml(_manifest_text(path, shown), shown)
+    manifest = parse_manifest(content, shown)
+    if manifest.study != folder.resolve().name:
+        raise ManifestError(
+            f"the folder is named {folder.resolve().name}",
+            file=shown,
+            column="study",
+            value=manifest.study,
+            next_action="give the folder and the study the same name",
+        )
+    return manifest
+
+
+def read_study(folder: Path, manifest: StudyManifest) -> RawStudy:
+    """Every data file of the manifest, in its order, as text cells.
+
+    All files are located before the first is read, so that a missing one is reported at once.
+    Raises `ManifestError` for a file that is missing, no ordinary file, or outside the folder, and
+    `UnreadableFileError` for one that cannot be used.
+    """
+    paths = [locate_file(folder, spec) for spec in manifest.files]
+    tables = tuple(read_table(path, spec) for path, spec in zip(paths, manifest.files, strict=True))
+    return RawStudy(manifest=manifest, tables=tables)
+
+
+def locate_file(folder: Path, spec: FileSpec) -> Path:
+    """Where a data file is, links resolved.
+
+    Raises `ManifestError` naming file and manifest: READ-FILE-MISSING (with the nearest name the folder
+    has), READ-FILE-OUTSIDE for a path or link that leaves the folder, READ-FILE-KIND for no ordinary file.
+    """
+    root = folder.resolve()
+    listed = f"{root.name}/{MANIFEST_FILE}"
+    try:
+        path = (root / spec.path.replace("\\", "/")).resolve()
+    except (OSError, RuntimeError):
+        raise _misplaced(
+            spec, listed, "the link leads nowhere", "READ-FILE-MISSING", "copy the file itself"
+        ) from None
+    if not path.is_relative_to(root):
+        raise _misplaced(
+            spec,
+            listed,
+            "the file lies outside the study folder",
+            "READ-FILE-OUTSIDE",
+            "copy the file into the folder",
+        )
+    if not path.exists():
+        raise _misplaced(
+            spec, listed, "there is no such file", "READ-FILE-MISSING", _nearest_file(root, spec)
+        )
+    if not path.is_file():
+        raise _misplaced(
+            spec, listed, "this is no ordinary file", "READ-FILE-KIND", "list the data file itself"
+        )
+    return path
+
+
+def _misplaced(spec: FileSpec, listed: str, what: str, rule_id: str, next_action: str) -> ManifestError:
+    return ManifestError(
+        f"{what} (listed in {listed})", file=spec.path, next_action=next_action, rule_id=rule_id
+    )
+
+
+def _nearest_file(root: Path, spec: FileSpec) -> str:
+    known = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    by_folded = {name.casefold(): name for name in known if name != MANIFEST_FILE}
+    close = difflib.get_close_matches(spec.path.casefold(), list(by_folded), n=1, cutoff=0.5)
+    if close:
+        return f"add the file, or correct its path; nearest name in the folder: {by_folded[close[0]]}"
+    return "add the file to the study folder, or take it out of the manifest"
+
+
+def _manifest_text(path: Path, shown: str) -> str:
+    try:
+        if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+            raise ManifestError(
+                "the manifest lies outside the study folder",
+                file=shown,
+                next_action="copy the file into the folder",
+            )
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST_MANIFEST + 1)
+    except FileNotFoundError:
+        raise ManifestError(
+            "the study folder has no manifest",
+            file=shown,
+            next_action="write one; regrade init FOLDER makes a first version from the files",
+        ) from None
+    except OSError as failure:
+        raise ManifestError(
+            f"the manifest cannot be opened: {failure.strerror}",
+            file=shown,
+            next_action="check that it may be read",
+        ) from None
+    if len(content) > _LARGEST_MANIFEST:
+        raise ManifestError(
+            f"the manifest is larger than {_LARGEST_MANIFEST // 1024} KiB",
+            file=shown,
+            next_action="keep data out of the manifest",
+        )
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise ManifestError(
+            f"byte {failure.start} is not UTF-8", file=shown, next_action="save the manifest as UTF-8"
+        ) from None
+
+
+def _parse_yaml(text: str, shown: str) -> dict[str, Any]:
+    try:
+        _refuse_references(text, shown)
+        content = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as failure:
+        mark = failure.problem_mark or failure.context_mark
+        raise ManifestError(
+            f"this is not valid YAML: {str(failure.problem or 'unreadable').splitlines()[0]}",
+            file=shown if mark is None else f"{shown}, line {mark.line + 1}",
+            next_action="correct this line",
+        ) from None
+    except (YAMLError, ValueError, OverflowError, RecursionError, TypeError) as failure:
+        raise ManifestError(
+            f"this is not valid YAML ({type(failure).__name__})",
+            file=shown,
+            next_action="correct the manifest",
+        ) from None
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ManifestError(
+            "the manifest is not a list of keys and values",
+            file=shown,
+            next_action="start each line with a key and a colon; regrade init writes an example",
+        )
+    return content
+
+
+def _refuse_references(text: str, shown: str) -> None:
+    """Refuse anchors, aliases, tags, several documents and deep nesting before anything is built."""
+    documents = depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        fault = None
+        documents += isinstance(event, DocumentStartEvent)
+        kind = type(event).__name__
+        depth += kind.endswith(("MappingStartEvent", "SequenceStartEvent"))
+        depth -= kind.endswith(("MappingEndEvent", "SequenceEndEvent"))
+        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
+            fault = "anchors and aliases (& and *) are not allowed"
+        elif getattr(event, "tag", None) is not None:
+            fault = "tags (!) are not allowed"
+        elif documents > 1:
+            fault = "there is more than one document"
+        elif depth > _DEEPEST:
+            fault = f"keys are nested deeper than {_DEEPEST} levels"
+        if fault is not None:
+            raise ManifestError(
+                fault,
+                file=f"{shown}, line {event.start_mark.line + 1}",
+                next_action="write the values out, one document of plain keys and values",
+            )
