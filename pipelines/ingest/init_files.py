@@ -156,12 +156,14 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
     notes: list[str] = []
     encodings: Sequence[str] = ("utf-8", "cp1252", "latin-1")
     suffix = Path(path).suffix.lower()
+    if suffix == ".dat":
+        options["format"] = "csv"
     if suffix in _DELIMITERS:
         content = (folder / path).read_bytes()
         encodings = (detect.encoding_of(content),)
         delimiter = detect.delimiter_of(content[:200_000].decode(encodings[0], errors="replace"))
         if delimiter is not None and delimiter != _DELIMITERS[suffix]:
-            options |= {"format": "csv", "delimiter": delimiter}
+            options["delimiter"] = delimiter
             notes.append(f"fields are split at {delimiter!r}, by the shape of the first lines")
     raw, encoding = _read_first(folder / path, options, encodings)
     if encoding != "utf-8":
@@ -174,7 +176,9 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
         name: [cell or "" for cell in raw.frame[name].to_list()]
         for name in dict.fromkeys([*columns.values(), *graded])
     }
-    nulls = detect.null_texts({of: cells[name] for of, name in columns.items()})
+    # Formats with a missing value of their own need no text for it.
+    is_text = suffix in _DELIMITERS or suffix == ".xlsx"
+    nulls = detect.null_texts({of: cells[name] for of, name in columns.items()}) if is_text else {}
     if nulls:
         options["null_values"] = tuple(nulls)
         counted = "; ".join(f"{text!r} in {count} cells" for text, count in nulls.items())
