@@ -19,8 +19,22 @@ from schemas.errors import ReleaseError
 
 STATUSES = ("draft", "under_review", "published", "withdrawn")
 ROLES = ("clinical", "data")
-_KEYS = ("release_id", "status", "parent_release_id", "date", "licence", "sources", "sign_offs", "change_note")
-_REVIEW = {"draft": "draft", "under_review": "under review", "published": "published", "withdrawn": "withdrawn"}
+_KEYS = (
+    "release_id",
+    "status",
+    "parent_release_id",
+    "date",
+    "licence",
+    "sources",
+    "sign_offs",
+    "change_note",
+)
+_REVIEW = {
+    "draft": "draft",
+    "under_review": "under review",
+    "published": "published",
+    "withdrawn": "withdrawn",
+}
 
 
 @dataclass(frozen=True)
@@ -86,11 +100,17 @@ def read_release_file(path: Path) -> ReleaseFile:
     if about["status"] not in STATUSES:
         raise refuse(f"the status is none of {', '.join(STATUSES)}", "status", about["status"])
     if about["parent_release_id"] is not None and not isinstance(about["parent_release_id"], str):
-        raise refuse("the value is neither a release id nor null", "parent_release_id", about["parent_release_id"])
+        raise refuse(
+            "the value is neither a release id nor null", "parent_release_id", about["parent_release_id"]
+        )
     if not isinstance(about["date"], dt.date):
         raise refuse("the value is not a date", "date", about["date"])
     for key in ("sources", "change_note"):
-        if not isinstance(about[key], list) or not about[key] or not all(isinstance(x, str) for x in about[key]):
+        if (
+            not isinstance(about[key], list)
+            or not about[key]
+            or not all(isinstance(x, str) for x in about[key])
+        ):
             raise refuse("the value is not a list of sentences", key)
     sign_offs = []
     for entry in about["sign_offs"] if isinstance(about["sign_offs"], list) else [None]:

@@ -29,7 +29,9 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as fault:
         raise ReleaseError(
-            f"byte {fault.start} is not UTF-8", file=name, next_action="save the file as UTF-8, or " + _RESTORE
+            f"byte {fault.start} is not UTF-8",
+            file=name,
+            next_action="save the file as UTF-8, or " + _RESTORE,
         ) from None
     if text.startswith("\ufeff"):
         raise ReleaseError("the file begins with a byte-order mark", file=name, next_action=_RESTORE)
@@ -44,7 +46,8 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     if header != list(columns):
         odd = sorted(set(header) ^ set(columns))
         raise ReleaseError(
-            "the header is not that of the format" + (f" (differs in {', '.join(odd)})" if odd else " (order)"),
+            "the header is not that of the format"
+            + (f" (differs in {', '.join(odd)})" if odd else " (order)"),
             file=name,
             next_action=_RESTORE,
         )
@@ -52,7 +55,10 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
     for number, cells in enumerate(rows, 1):
         if len(cells) != len(columns):
             raise ReleaseError(
-                f"the row has {len(cells)} cells, not {len(columns)}", file=name, row=number, next_action=_RESTORE
+                f"the row has {len(cells)} cells, not {len(columns)}",
+                file=name,
+                row=number,
+                next_action=_RESTORE,
             )
         for column, cell in zip(columns, cells, strict=True):
             if cell[:1].isspace() or cell[-1:].isspace() or (cell[:1] == '"' == cell[-1:] and '""' in cell):
