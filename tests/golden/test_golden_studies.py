@@ -27,7 +27,7 @@ Tables = dict[str, pl.DataFrame]
 
 @functools.cache
 def results(study_id: str) -> Tables:
-    folder = GOLDEN / study_id / "study"
+    folder = GOLDEN / study_id
     manifest = read_manifest(folder)
     checked = check_study(stage_study(read_study(folder, manifest)), manifest)
     graded = grade_study(checked, load_release(), manifest)
