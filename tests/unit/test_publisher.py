@@ -1,0 +1,234 @@
+import os
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.home import Home
+from schemas.errors import StoreError
+from schemas.registry import PUBLISHED_TABLES
+from tests.unit.store_samples import seal_sample
+from warehouse.ddl import view_statements
+from warehouse.dictionary import DICTIONARY_PATH, render_dictionary
+from warehouse.publisher import publish
+from warehouse.run_store import RunStore
+
+VIEWS = [name for name, _ in view_statements()]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home").ensure()
+
+
+def query(home: Home, sql: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(home.database), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_every_table_and_view_exists_even_when_no_study_was_run(home: Home) -> None:
+    publish(home)
+    tables = {row[0] for row in query(home, "SELECT table_name FROM duckdb_tables()")}
+    assert tables == {declared.info().name for declared in PUBLISHED_TABLES}
+    for view in VIEWS:
+        assert query(home, f"SELECT count(*) FROM {view}") == [(0,)]
+
+
+def test_every_table_view_and_column_has_a_comment(home: Home) -> None:
+    publish(home)
+    bare = query(
+        home,
+        "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL "
+        "UNION ALL SELECT table_name, '*' FROM duckdb_tables() WHERE comment IS NULL "
+        "UNION ALL SELECT view_name, '*' FROM duckdb_views() WHERE NOT internal AND comment IS NULL",
+    )
+    assert bare == []
+
+
+def test_comments_say_what_null_means_and_where_the_column_comes_from(home: Home) -> None:
+    publish(home)
+    comment = query(
+        home,
+        "SELECT comment FROM duckdb_columns() WHERE table_name = 'core_adverse_events' AND column_name = 'outcome'",
+    )
+    assert comment == [("Outcome of the event. Null: not recorded. Origin: AEOUT.",)]
+
+
+def test_published_rows_are_the_rows_of_the_current_runs(home: Home) -> None:
+    runs = [seal_sample(home.runs, study) for study in ("B", "A")]
+    publish(home)
+    for declared in PUBLISHED_TABLES:
+        info = declared.info()
+        if not info.run_scoped:
+            continue
+        for run in runs:
+            expected = run.table(info.name)
+            with duckdb.connect(str(home.database), read_only=True) as connection:
+                relation = connection.sql(
+                    f"SELECT * EXCLUDE (run_id) FROM {info.name} WHERE run_id = '{run.run_id}'"
+                )
+                assert declared.canonicalise(relation.pl()).equals(expected), info.name
+
+
+def test_core_runs_says_what_determines_each_run(home: Home) -> None:
+    run = seal_sample(home.runs, "A")
+    publish(home)
+    rows = query(home, "SELECT run_id, study_id, is_current, code_version, mapping_release_id FROM core_runs")
+    assert rows == [(run.run_id, "A", True, "0.0.0", "1.0.0")]
+
+
+def test_columns_that_must_not_be_null_and_small_keys_are_declared(home: Home) -> None:
+    publish(home)
+    nullable = query(
+        home, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'core_runs' AND is_nullable"
+    )
+    assert nullable == []
+    keyed = query(
+        home, "SELECT table_name FROM duckdb_constraints() WHERE constraint_type = 'PRIMARY KEY' ORDER BY 1"
+    )
+    assert [row[0] for row in keyed] == [
+        "core_runs",
+        "core_studies",
+        "map_classes",
+        "map_concepts",
+        "map_conventions",
+        "map_grades",
+        "map_releases",
+        "map_terms",
+        "map_vocabulary",
+    ]
+
+
+def test_publishing_twice_does_nothing_and_a_new_run_is_noticed(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    first = publish(home)
+    before = home.database.stat()
+    second = publish(home)
+    assert (first.created, second.created) == (True, False)
+    assert home.database.stat().st_mtime_ns == before.st_mtime_ns
+    seal_sample(home.runs, "A", note="another title")
+    third = publish(home)
+    assert third.created
+    assert third.content_key != first.content_key
+    assert query(home, "SELECT count(*) FROM core_runs") == [(1,)]
+
+
+def test_a_deleted_file_is_rebuilt_byte_by_byte(home: Home) -> None:
+    for study in ("A", "B", "C"):
+        seal_sample(home.runs, study)
+    publish(home)
+    before = home.database.read_bytes()
+    home.database.unlink()
+    assert publish(home).created
+    assert home.database.read_bytes() == before
+
+
+def test_an_altered_file_is_rebuilt(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    publish(home)
+    before = home.database.read_bytes()
+    home.database.write_bytes(b"not a database")
+    assert publish(home).created
+    assert home.database.read_bytes() == before
+
+
+def test_the_order_in_which_studies_were_run_does_not_count(tmp_path: Path) -> None:
+    contents = []
+    for number, studies in enumerate((("A", "B"), ("B", "A"))):
+        home = Home(tmp_path / str(number)).ensure()
+        for study in studies:
+            seal_sample(home.runs, study)
+        publish(home)
+        contents.append(home.database.read_bytes())
+    assert contents[0] == contents[1]
+
+
+def test_a_flipped_byte_stops_the_publication_and_the_old_file_stays(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    publish(home)
+    before = home.database.read_bytes()
+    damaged = seal_sample(home.runs, "B")
+    path = damaged.folder / "core_subjects.parquet"
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"B/.*core_subjects\.parquet.*sha256 differs"):
+        publish(home)
+    assert home.database.read_bytes() == before
+    assert sorted(path.name for path in home.root.iterdir()) == [
+        "icans.duckdb",
+        "icans.duckdb.json",
+        "landing",
+        "runs",
+    ]
+
+
+def test_two_contents_of_one_release_are_refused(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    seal_sample(home.runs, "B", release_sha256="s" * 64)
+    with pytest.raises(StoreError, match="studies A and B were graded with different contents"):
+        publish(home)
+
+
+def test_a_reader_keeps_its_file_while_a_new_one_is_published(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    publish(home)
+    with duckdb.connect(str(home.database), read_only=True) as reader:
+        seal_sample(home.runs, "B")
+        publish(home)
+        assert reader.execute("SELECT count(*) FROM core_runs").fetchall() == [(1,)]
+    assert query(home, "SELECT count(*) FROM core_runs") == [(2,)]
+
+
+def test_publishers_at_the_same_time_take_turns(home: Home) -> None:
+    for study in ("A", "B"):
+        seal_sample(home.runs, study)
+    created: list[bool] = []
+    threads = [threading.Thread(target=lambda: created.append(publish(home).created)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(created) == [False, False, False, True]
+
+
+def test_a_repeated_key_is_not_published(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = seal_sample(home.runs, "A")
+    monkeypatch.setattr(RunStore, "study_ids", lambda _: ("A", "A"))
+    with pytest.raises((StoreError, duckdb.ConstraintException)):
+        publish(home)
+    assert not home.database.exists()
+    assert run.folder.is_dir()
+
+
+def test_duckdb_1_x_can_open_the_file(home: Home) -> None:
+    publish(home)
+    header = home.database.read_bytes()[:20]
+    assert header[8:12] == b"DUCK"
+    # The storage number of DuckDB 1.2; clients of 1.2 to 1.5 read 64 or 65 up to at least it.
+    assert int.from_bytes(header[12:20], "little") == 65
+    assert query(home, "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal") == [
+        ("v1.2.0+",)
+    ]
+
+
+def test_an_interrupted_publication_leaves_the_old_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal_sample(home.runs, "A")
+    publish(home)
+    before = home.database.read_bytes()
+    seal_sample(home.runs, "B")
+
+    def crash(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", crash)
+        with pytest.raises(OSError, match="no space"):
+            publish(home)
+    assert home.database.read_bytes() == before
+    assert publish(home).created
+
+
+def test_the_committed_dictionary_is_current() -> None:
+    assert DICTIONARY_PATH.read_text(encoding="utf-8") == render_dictionary()

@@ -1,0 +1,334 @@
+"""Immutable run folders: how a run is written, sealed, found and verified.
+
+What may live here: files, hashes, locks, atomic renames. What may not: what a stage computes, DuckDB.
+
+    runs/<study>/<run_id>/   run.json and one Parquet file per table; never changed once there
+    runs/<study>/current     run id of the run that is published for the study
+    runs/.work/<study>/<run_id>/<stage>/   stages of a run that is being made; never a result
+    runs/.locks/<study>.lock one writer per study
+    runs/ledger.jsonl        who-free history: time, action, study, run; no result depends on it
+
+A run folder appears by one rename, after everything in it has reached the disk: a crash leaves
+work, never a half run. A folder without a valid `run.json` is no run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from filelock import FileLock
+
+from schemas.base import canonical_bytes_digest
+from schemas.errors import StoreError
+
+RECORD_NAME: Final = "run.json"
+RUN_FORMAT: Final = 1
+"""Part of every run id; raise it when the layout of a run folder changes."""
+_RERUN = "delete this folder and run the study again"
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One stored table: `digest` is over its canonical text, `sha256` over the bytes of the file."""
+
+    name: str
+    stage: str
+    file: str
+    rows: int
+    digest: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A sealed run. `identity` is what its id is the hash of (inputs, manifest, release, code)."""
+
+    run_id: str
+    study_id: str
+    folder: Path
+    identity: Mapping[str, Any]
+    tables: Mapping[str, TableFile]
+
+    def table(self, name: str) -> pl.DataFrame:
+        """Read one table after verifying its bytes. Raises `StoreError` when it is missing or changed."""
+        stored = self.tables.get(name)
+        if stored is None:
+            raise StoreError("the run has no such table", value=name, next_action="see run.json for its tables")
+        return _read_verified(self.folder, stored)
+
+    def verify(self) -> None:
+        """Hash every file of the run against its record. Raises `StoreError` naming the first bad one."""
+        for stored in self.tables.values():
+            verified_path(self.folder, stored)
+
+
+def canonical_json(value: object) -> str:
+    """JSON with sorted keys and no blanks: the text that is hashed and stored."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def sha256_text(text: str) -> str:
+    """sha256 of a text in UTF-8, as hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """sha256 of the bytes of a file, read in blocks, as hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def run_id_of(identity: Mapping[str, Any]) -> str:
+    """Run id: sha256 of the canonical JSON of everything that determines the run."""
+    return sha256_text(canonical_json(identity))
+
+
+def verified_path(folder: Path, stored: TableFile) -> Path:
+    """Path of a stored table whose bytes are what the record says; else a `StoreError`."""
+    path = folder / stored.file
+    try:
+        actual = sha256_file(path)
+    except OSError:
+        raise StoreError("a table of the run is missing", file=str(path), next_action=_RERUN) from None
+    if actual != stored.sha256:
+        raise StoreError(
+            "the file is not what the run recorded (sha256 differs)", file=str(path), next_action=_RERUN
+        )
+    return path
+
+
+def _read_verified(folder: Path, stored: TableFile) -> pl.DataFrame:
+    frame = pl.read_parquet(verified_path(folder, stored))
+    if frame.height != stored.rows:
+        raise StoreError(
+            f"the record says {stored.rows} rows, the file has {frame.height}",
+            file=str(folder / stored.file),
+            next_action=_RERUN,
+        )
+    return frame
+
+
+class RunStore:
+    """Run folders under one `runs` folder. Every write happens under the lock of its study."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+
+    def study_ids(self) -> tuple[str, ...]:
+        """Studies that have a current run, sorted."""
+        if not self.runs.is_dir():
+            return ()
+        return tuple(
+            sorted(
+                folder.name
+                for folder in self.runs.iterdir()
+                if not folder.name.startswith(".") and (folder / "current").is_file()
+            )
+        )
+
+    @contextmanager
+    def lock(self, study_id: str) -> Iterator[None]:
+        """Wait for, then hold, the right to write runs of this study (across processes)."""
+        with file_lock(self.runs / ".locks" / f"{study_id}.lock"):
+            yield
+
+    def find(self, study_id: str, run_id: str) -> StoredRun | None:
+        """The sealed run, its record verified; None when there is no such run.
+
+        Raises `StoreError` when the folder is there but its record is missing or altered.
+        """
+        folder = self.runs / study_id / run_id
+        return self._load(folder) if folder.is_dir() else None
+
+    def current(self, study_id: str) -> StoredRun | None:
+        """The run that stands for the study; None when it was never run."""
+        pointer = self.runs / study_id / "current"
+        try:
+            run_id = pointer.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError):
+            run_id = ""
+        run = self.find(study_id, run_id) if len(run_id) == 64 and run_id.isalnum() else None
+        if run is None:
+            raise StoreError(
+                "it names no run of this study", file=str(pointer), next_action="run the study again"
+            )
+        return run
+
+    def set_current(self, run: StoredRun) -> None:
+        """Make the run the one that is published; one atomic rename."""
+        _replace_text(self.runs / run.study_id / "current", run.run_id + "\n")
+
+    # Stages of a run in the making
+
+    def work_folder(self, study_id: str, run_id: str) -> Path:
+        """Where the stages of an unsealed run are kept."""
+        return self.runs / ".work" / study_id / run_id
+
+    def write_stage(
+        self, study_id: str, run_id: str, stage: str, frames: Mapping[str, pl.DataFrame]
+    ) -> dict[str, TableFile]:
+        """Write the tables of one stage; they count only once the whole stage is there."""
+        work = self.work_folder(study_id, run_id)
+        building = work / f".{stage}"
+        shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(work / stage, ignore_errors=True)
+        building.mkdir(parents=True)
+        files = {}
+        for name, frame in sorted(frames.items()):
+            path = building / f"{name}.parquet"
+            frame.rechunk().write_parquet(path, compression="zstd", statistics=True)
+            files[name] = TableFile(
+                name, stage, path.name, frame.height, canonical_bytes_digest(frame), sha256_file(path)
+            )
+        (building / "stage.json").write_text(
+            canonical_json([asdict(file) for file in files.values()]), encoding="utf-8"
+        )
+        building.rename(work / stage)
+        return files
+
+    def stage_files(self, study_id: str, run_id: str, stage: str) -> dict[str, TableFile] | None:
+        """Tables of a finished stage of an unsealed run; None when it has to be computed."""
+        path = self.work_folder(study_id, run_id) / stage / "stage.json"
+        try:
+            return {file["name"]: TableFile(**file) for file in json.loads(path.read_bytes())}
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def read_stage(self, study_id: str, run_id: str, stage: str) -> dict[str, pl.DataFrame] | None:
+        """Frames of a finished stage, verified; None when it has to be computed (again)."""
+        files = self.stage_files(study_id, run_id, stage)
+        if files is None:
+            return None
+        folder = self.work_folder(study_id, run_id) / stage
+        try:
+            return {name: _read_verified(folder, file) for name, file in files.items()}
+        except StoreError:
+            return None
+
+    def seal(
+        self,
+        study_id: str,
+        run_id: str,
+        identity: Mapping[str, Any],
+        stages: Mapping[str, Mapping[str, TableFile]],
+    ) -> StoredRun:
+        """Turn the finished stages into the run folder: flush to disk, then one rename.
+
+        Where two stages hold a table of the same name, the later stage's is the run's.
+        """
+        work = self.work_folder(study_id, run_id)
+        building = work / ".sealed"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        kept = {name: file for files in stages.values() for name, file in files.items()}
+        for name, file in sorted(kept.items()):
+            os.replace(verified_path(work / file.stage, file), building / f"{name}.parquet")
+        record: dict[str, Any] = {
+            "run_id": run_id,
+            "study_id": study_id,
+            "identity": identity,
+            "tables": [asdict(kept[name]) for name in sorted(kept)],
+        }
+        record["record_sha256"] = sha256_text(canonical_json(record))
+        (building / RECORD_NAME).write_text(canonical_json(record) + "\n", encoding="utf-8")
+        for path in sorted(building.iterdir()):
+            flush(path)
+        flush(building)
+        folder = self.runs / study_id / run_id
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building.rename(folder)
+        flush(folder.parent)
+        shutil.rmtree(self.runs / ".work" / study_id, ignore_errors=True)
+        return self._load(folder)
+
+    def _load(self, folder: Path) -> StoredRun:
+        path = folder / RECORD_NAME
+        try:
+            record = json.loads(path.read_bytes())
+            claimed = record.pop("record_sha256")
+            files = [TableFile(**file) for file in record["tables"]]
+            run_id, study_id, identity = record["run_id"], record["study_id"], record["identity"]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            raise StoreError("the run has no readable record", file=str(path), next_action=_RERUN) from None
+        place = (folder.parent.name, folder.name)
+        if sha256_text(canonical_json(record)) != claimed or (study_id, run_id) != place:
+            raise StoreError("the record of the run was altered", file=str(path), next_action=_RERUN)
+        return StoredRun(run_id, study_id, folder, identity, {file.name: file for file in files})
+
+    # History
+
+    def note(self, action: str, **facts: str) -> None:
+        """Append one line to the ledger: UTC time, what happened, to which study and run."""
+        line = canonical_json({"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **facts})
+        with (
+            file_lock(self.runs / ".locks" / "ledger.lock"),
+            (self.runs / "ledger.jsonl").open("ab+") as ledger,
+        ):
+            if ledger.seek(0, os.SEEK_END):
+                ledger.seek(-1, os.SEEK_END)
+                if ledger.read() != b"\n":  # a crash cut the last line short: leave it on its own
+                    line = "\n" + line
+            ledger.write(f"{line}\n".encode())
+
+    def ledger(self) -> list[dict[str, str]]:
+        """Ledger lines, oldest first; a line cut short by a crash is left out."""
+        path = self.runs / "ledger.jsonl"
+        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+        entries = []
+        for line in filter(None, lines):
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
+        return entries
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Hold an inter-process lock; the lock of a killed process is free at once."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire()
+    except OSError as failure:
+        raise StoreError(
+            f"the data home cannot be written ({failure.strerror})",
+            file=str(path.parent),
+            next_action="make the folder writable, or choose another home",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _replace_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    building = path.with_name(f".{path.name}.new")
+    building.write_text(text, encoding="utf-8")
+    flush(building)
+    os.replace(building, path)
+    flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Force a file, or the entries of a folder, to the disk."""
+    if os.name != "posix" and path.is_dir():  # other systems cannot open a folder, nor need to
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
