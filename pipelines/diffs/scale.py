@@ -136,7 +136,10 @@ def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) 
 def _count_crossings(subjects: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
     """Subjects of the denominator per set, window, estimate, threshold and direction."""
     thresholds = pl.DataFrame({"threshold": list(THRESHOLDS)}, schema={"threshold": pl.Int8})
-    crossed = subjects.join(denominator, on=SUBJECT, how="semi").join(thresholds, how="cross")
+    # A subject whose window cannot be placed has no known ICANS grade, as in core_incidence.
+    known = [pl.when(pl.col("outcome") != "NOT_EVALUABLE").then(end).alias(end) for end in ENDS]
+    counted = subjects.join(denominator, on=SUBJECT, how="semi").with_columns(known)
+    crossed = counted.join(thresholds, how="cross")
     keys = ["study_id", "comparator_set", "window_days", "estimate", "threshold", "crossing"]
     return pl.concat(
         crossed.with_columns(

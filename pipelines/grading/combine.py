@@ -13,10 +13,10 @@ import polars as pl
 from mappings.release import Release
 from pipelines.grading import rules
 from pipelines.grading.decisions import DecisionTable
-from pipelines.grading.events import EVENT, SUBJECT
+from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, compute_joined
 from pipelines.grading.terms import resolve_terms
-from schemas.manifest import StudyManifest
+from schemas.manifest import StudyManifest, normalise_version
 
 SUBJECT_WINDOW = (*SUBJECT, "infusion_number", "window_days")
 EVERY_DOMAIN = "cognition|consciousness|icp|motor|seizure"
@@ -32,17 +32,26 @@ def derive_withheld(
     point, high, rule_id, domains, reason, is_row.
     """
     alive = subjects.select(*SUBJECT, (pl.col("vital_status") == "alive").alias("_is_alive"))
+    populations = subjects.select(*SUBJECT, "population")
     rows = rejected.filter(
         (pl.col("table_name") == "adverse_events") & pl.col("subject_id").is_not_null()
     ).with_columns(
         pl.lit(manifest.grading.scale).alias("scale"),
-        pl.lit(manifest.grading.version, pl.String).alias("scale_version"),
+        pl.lit(normalise_version(manifest.grading.scale, manifest.grading.version), pl.String).alias(
+            "scale_version"
+        ),
     )
     resolved = resolve_terms(rows, release, verbatim_terms=manifest.grading.verbatim_terms)
     table = DecisionTable(release)
-    concepts = resolved["concept_id"].unique().drop_nulls().to_list()
-    harmless = [concept for concept in concepts if table.is_excluded_everywhere(concept)]
-    is_harmless = (pl.col("term_status") == "out_of_scope") | pl.col("concept_id").is_in(harmless)
+    resolved = resolved.join(populations, on=SUBJECT, how="left", validate="m:1").with_columns(
+        pl.col("population").fill_null("unknown")
+    )
+    read = resolved.select("concept_id", "population").drop_nulls("concept_id").unique()
+    harmless = read.filter(
+        pl.Series([table.is_excluded_everywhere(*row) for row in read.iter_rows()], dtype=pl.Boolean)
+    ).with_columns(pl.lit(value=True).alias("_is_excluded"))
+    resolved = resolved.join(harmless, on=["concept_id", "population"], how="left", validate="m:1")
+    is_harmless = (pl.col("term_status") == "out_of_scope") | pl.col("_is_excluded")
     unusable = resolved.select(
         *SUBJECT,
         pl.when(is_harmless.fill_null(value=False)).then(0).otherwise(4).alias("_top"),
@@ -99,7 +108,7 @@ def combine_subjects(
     counts = _derive_counts(contributions)
     rejected = withheld.filter("is_row").group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
     outcome = (
-        pl.when(~pl.col("has_dated_infusion"))
+        pl.when(~pl.col("is_dated"))
         .then(pl.lit("NOT_EVALUABLE"))
         .when(pl.col("low") >= 1)
         .then(pl.lit("ICANS"))
@@ -120,21 +129,21 @@ def combine_subjects(
 
 
 def _derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
-    """Every subject x (0 and each infusion) x window."""
+    """Every subject x (0 and each infusion) x window; `is_dated`: the window can be placed.
+
+    A subject without any dated infusion has infusion 0 only: its events belong to no infusion.
+    """
     lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
-    dated = infusions.group_by(SUBJECT).agg(
-        pl.col("infusion_earliest").is_not_null().any().alias("has_dated_infusion")
+    is_dated = pl.col("infusion_earliest").is_not_null()
+    placeable = infusions.filter(is_dated.any().over(SUBJECT))
+    over_all = subjects.select(*SUBJECT, pl.lit(0, pl.Int32).alias("infusion_number")).join(
+        placeable.select(*SUBJECT, pl.lit(value=True).alias("is_dated")).unique(), on=SUBJECT, how="left"
     )
-    numbers = pl.concat(
-        [
-            subjects.select(*SUBJECT, pl.lit(0, pl.Int32).alias("infusion_number")),
-            infusions.select(*SUBJECT, "infusion_number"),
-        ]
-    )
+    each = placeable.select(*SUBJECT, "infusion_number", is_dated.alias("is_dated"))
     return (
-        numbers.join(subjects.select(*SUBJECT, "is_infused"), on=SUBJECT, how="inner", validate="m:1")
-        .join(dated, on=SUBJECT, how="left", validate="m:1")
-        .with_columns(pl.col("has_dated_infusion").fill_null(value=False))
+        pl.concat([over_all, each])
+        .with_columns(pl.col("is_dated").fill_null(value=False))
+        .join(subjects.select(*SUBJECT, "is_infused"), on=SUBJECT, how="inner", validate="m:1")
         .join(lengths, how="cross")
     )
 
@@ -149,15 +158,20 @@ def _derive_contributions(
         "domains",
         pl.col("review_reasons").list.join("|").alias("reasons"),
         "requires",
+        (~pl.col("disposition").is_in(CONTRIBUTES_NOTHING)).alias("_contributes"),
     )
-    placed = event_windows.join(details, on=EVENT, how="left", validate="m:1").with_columns(
-        pl.when(pl.col("window_status") == "partly")
-        .then(pl.concat_str("reasons", pl.lit("onset_partly_in_window"), separator="|"))
-        .when(pl.col("window_status") == "no_infusion_date")
-        .then(pl.concat_str("reasons", pl.lit("no_infusion_date"), separator="|"))
-        .otherwise("reasons")
-        .str.strip_chars_start("|")
-        .alias("reasons")
+    placed = (
+        event_windows.join(details, on=EVENT, how="left", validate="m:1")
+        .with_columns(
+            pl.when((pl.col("window_status") == "partly") & pl.col("_contributes"))
+            .then(pl.concat_str("reasons", pl.lit("onset_partly_in_window"), separator="|"))
+            .when((pl.col("window_status") == "no_infusion_date") & pl.col("_contributes"))
+            .then(pl.concat_str("reasons", pl.lit("no_infusion_date"), separator="|"))
+            .otherwise("reasons")
+            .str.strip_chars_start("|")
+            .alias("reasons")
+        )
+        .drop("_contributes")
     )
     over_all = placed.filter(pl.col("infusion_number") > 0).with_columns(
         pl.lit(0, pl.Int32).alias("infusion_number")

@@ -29,8 +29,9 @@ def derive_day_spans(
     """First and last day each event certainly and possibly covers, relative to the infusion.
 
     `placed` holds EVENT and infusion_number. Adds first_possible, first_certain, last_certain,
-    last_possible (Int32 days, clipped to the longest window) and is_open_ended (ongoing without an
-    end date). first_certain > last_certain: no day is certain.
+    last_possible (Int32 days, clipped to the longest window), is_open_ended (ongoing without an end
+    date) and is_one_day (onset and end are the same certain day). first_certain > last_certain: no day
+    is certain.
     """
     longest = max(manifest.windows.primary_days, *manifest.windows.sensitivity_days, 0)
     dates = events.select(
@@ -63,12 +64,16 @@ def derive_day_spans(
     )
     is_open_ended = ~has_end & pl.col("is_ongoing").fill_null(value=False)
     last_possible = pl.when(has_end).then("_end_last").otherwise("_limit")
-    last_certain = (
-        pl.when(has_end)
-        .then(pl.max_horizontal("_end_first", "_onset_first"))
-        .when(is_open_ended)
-        .then("_limit")
-        .otherwise("_onset_last")
+    # Whatever the end, an event covers its onset; with an unknown end that is the only certain day,
+    # and no day is certain where the onset is a range.
+    last_certain = pl.max_horizontal(
+        "_onset_first", pl.when(has_end).then("_end_first").when(is_open_ended).then("_limit")
+    )
+    is_one_day = (
+        has_end
+        & (pl.col("_onset_first") == pl.col("_onset_last"))
+        & (pl.col("_end_first") == pl.col("_end_last"))
+        & (pl.col("_onset_last") == pl.col("_end_last"))
     )
     return spans.select(
         *EVENT,
@@ -76,10 +81,9 @@ def derive_day_spans(
         pl.col("_onset_first").fill_null(0).clip(0).alias("first_possible"),
         pl.col("_onset_last").fill_null(longest + 1).alias("first_certain"),
         last_certain.fill_null(-1).clip(upper_bound=longest).alias("last_certain"),
-        pl.max_horizontal(last_possible, pl.col("_onset_last").fill_null(0))
-        .clip(upper_bound=longest)
-        .alias("last_possible"),
+        pl.max_horizontal(last_possible, "_onset_first").clip(upper_bound=longest).alias("last_possible"),
         is_open_ended.alias("is_open_ended"),
+        is_one_day.fill_null(value=False).alias("is_one_day"),
     )
 
 
@@ -99,9 +103,8 @@ def derive_subject_days(contributions: pl.DataFrame, spans: pl.DataFrame) -> pl.
         .explode("day", empty_as_null=False)
     )
     is_certain = pl.col("day").is_between("first_certain", "last_certain")
-    is_one_day = (pl.col("first_possible") == pl.col("last_possible")) & is_certain
     by_day = covered.with_columns(
-        pl.when(is_one_day & (pl.col("window_status") == "inside"))
+        pl.when(pl.col("is_one_day") & (pl.col("window_status") == "inside"))
         .then("low")
         .otherwise(0)
         .cast(pl.Int8)

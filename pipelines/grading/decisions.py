@@ -137,11 +137,15 @@ class DecisionTable:
         """The release decides at least one CTCAE grade of the concept."""
         return ("ctcae", concept_id) in self._rows
 
-    def is_excluded_everywhere(self, concept_id: str) -> bool:
-        """Every CTCAE row of the concept, in every version and population, is excluded."""
-        ladders = self._rows.get(("ctcae", concept_id), {})
-        return bool(ladders) and all(
-            decision.disposition == "excluded" for ladder in ladders.values() for decision in ladder.values()
+    def is_excluded_everywhere(self, concept_id: str, population: str) -> bool:
+        """Every CTCAE row of the concept that can apply to the population, in every version, is excluded."""
+        versions = {version for version, _ in self._rows.get(("ctcae", concept_id), {})}
+        readings = ("adult", "child") if population == "unknown" else (population,)
+        return bool(versions) and all(
+            decision.disposition == "excluded"
+            for version in versions
+            for reading in readings
+            for decision in self._ladder("ctcae", concept_id, version, reading).values()
         )
 
     def decide(self, concept_id: str, recorded: Recorded) -> Decision:
@@ -220,7 +224,7 @@ class DecisionTable:
     def _decide_other_scale(self, concept_id: str, recorded: Recorded) -> Decision:
         """CRES and ASTCT: the concept's own row, else the row for every concept that is not excluded."""
         for concept in (concept_id, EVERY_CONCEPT):
-            if concept == EVERY_CONCEPT and self.is_excluded_everywhere(concept_id):
+            if concept == EVERY_CONCEPT and self.is_excluded_everywhere(concept_id, recorded.population):
                 break
             versions = sorted({version for version, _ in self._rows.get((recorded.scale, concept), {})})
             named = [recorded.version] if recorded.version in versions else versions
@@ -245,9 +249,9 @@ def decide_on_ladder(ladder: Ladder, recorded: Recorded) -> Decision:
     """Interval of a grade on the grades one version defines, defined or not (GRADING.md 3.1, 3.5)."""
     grade = recorded.grade
     if grade is None:
-        defined = [ladder[step] for step in sorted(ladder) if step < 5 or recorded.may_be_fatal]
-        if not defined:
-            defined = list(ladder.values())
+        steps = [step for step in sorted(ladder) if step < 5] + [5] * recorded.may_be_fatal
+        # A death is possible in a version without a fatal row too: naming grade 5 must not widen.
+        defined = [decide_on_ladder(ladder, replace(recorded, grade=step)) for step in steps or ladder]
         reason = "grade_unreadable" if recorded.is_unreadable else "grade_missing"
         decision = hull(defined, rules.HULL_MISSING, reason)
         if decision.disposition != "excluded":

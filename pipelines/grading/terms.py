@@ -45,11 +45,15 @@ class TermIndex:
         self._terms: dict[str, dict[str, str]] = defaultdict(dict)
         self._codes: dict[str, dict[str, str]] = defaultdict(dict)
         for row in release.tables["map_terms"].iter_rows(named=True):
-            if row["concept_id"] is None:
+            # A broader term never decides; a term with rows of its own comes before a synonym.
+            if row["concept_id"] is None or row["relation"] == "broader":
                 continue
-            self._terms[row["term_key"]][row["scale_version"]] = row["concept_id"]
+            entries = [self._terms[row["term_key"]]]
             if row["code"]:
-                self._codes[row["code"]][row["scale_version"]] = row["concept_id"]
+                entries.append(self._codes[row["code"]])
+            for concepts in entries:
+                if row["relation"] == "own" or row["scale_version"] not in concepts:
+                    concepts[row["scale_version"]] = row["concept_id"]
         self._classes: dict[str, bool] = {
             row["class_key"]: row["is_in_scope"]
             for row in release.tables["map_classes"].iter_rows(named=True)
@@ -65,12 +69,16 @@ class TermIndex:
         """Concept of one row's terms; `version` is the CTCAE version, None where not recorded."""
         steps = list(_steps(row, verbatim_terms))
         for method, key in steps:
-            entries = self._codes if method.endswith("_code") else self._terms
-            concept = _in_version(entries.get(key, {}), version)
-            if concept is not None:
-                return Resolved("mapped", concept, method, key)
+            is_code = method.endswith("_code")
+            concepts = _in_version((self._codes if is_code else self._terms).get(key, {}), version)
+            if len(concepts) == 1:
+                return Resolved("mapped", concepts.pop(), method, key)
+            if concepts and not is_code:
+                # Versions mean different things by the term and the version is not known.
+                return Resolved("unmapped", None, "none", key)
         texts = [key for method, key in steps if not method.endswith("_code")]
-        shown = next(iter(texts), None) or term_key(row["verbatim_term"]) or None
+        codes = [key for method, key in steps if method.endswith("_code")]
+        shown = next((key for key in (*texts, term_key(row["verbatim_term"]), *codes) if key), None)
         status = "unmapped" if self._is_in_scope(row["body_system"], steps) else "out_of_scope"
         return Resolved(status, None, "none", shown)
 
@@ -88,21 +96,20 @@ class TermIndex:
 
 def _steps(row: Mapping[str, str | None], verbatim_terms: bool) -> Iterator[tuple[str, str]]:
     for method in ("llt_code", "pt_code"):
-        if code := row[method]:
-            yield method, code.strip()
+        if code := (row[method] or "").strip():
+            yield method, code
     texts = ("preferred_term", "lowest_level_term") + (("verbatim_term",) if verbatim_terms else ())
     for method in texts:
         if key := term_key(row[method]):
             yield method, key
 
 
-def _in_version(entries: Mapping[str, str], version: str | None) -> str | None:
-    """Concept in the row's version, else in any version, else where all versions agree."""
-    for wanted in (version or ANY, ANY):
+def _in_version(entries: Mapping[str, str], version: str | None) -> set[str]:
+    """Concepts in the row's version, else in 'any', else in all versions; all of them if it has none."""
+    for wanted in () if version is None else (version, ANY):
         if wanted in entries:
-            return entries[wanted]
-    meanings = set(entries.values())
-    return meanings.pop() if len(meanings) == 1 else None
+            return {entries[wanted]}
+    return set(entries.values())
 
 
 def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool) -> pl.DataFrame:
