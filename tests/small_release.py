@@ -17,6 +17,7 @@ from schemas.registry import RELEASE_TABLES
 
 Row = dict[str, Any]
 ID = "0.0.1"
+REVIEW = {"needs_adjudication": "needs_adjudication", "fatal": "fatal_report"}
 
 # concept: broad, core, cause role
 CONCEPTS: dict[str, tuple[bool, bool, str | None]] = {
@@ -229,7 +230,7 @@ def _ladder(line: str, population: str) -> list[Row]:
                 "decision": "made by hand",
                 "rationale": "made by hand",
                 "source": "judgement",
-                "review_reason": "look" if cell.endswith("!") or disposition == "fatal" else None,
+                "review_reason": REVIEW.get(disposition),
             }
         )
     return rows

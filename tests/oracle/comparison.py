@@ -51,7 +51,8 @@ def compare_events(event_grades: list[Row]) -> list[Row]:
             **changes(event),
         }
         for event in event_grades
-        if event["is_broad"] or event["is_core"] or event["is_sponsor"] or event["high"] >= 1
+        if event["disposition"] != "no_event"
+        and (event["is_broad"] or event["is_core"] or event["is_sponsor"] or event["high"] >= 1)
     ]
 
 
@@ -91,9 +92,7 @@ def compare_subjects(
                 },
                 "source_grade": max(known) if known else (None if members else 0),
                 "is_source_incomplete": len(known) < len(members),
-                "is_source_derived": any(
-                    e["scale"] == "severity" for e in members if e["source_grade"] == max(known, default=-1)
-                ),
+                "is_source_derived": any(e["scale"] == "severity" for e in members),
             }
             found.append({**row, **changes(row)})
     return found

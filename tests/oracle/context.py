@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from tests.oracle.decisions import Decision
-from tests.oracle.interval import Interval
+from tests.oracle.interval import NOTHING, Interval
 from tests.oracle.release_index import Row
 
 SILENT = ("excluded", "out_of_scope", "no_event")
@@ -23,9 +23,9 @@ def apply_death(row: Row, decision: Decision, is_alive: bool) -> Decision:
     """A fatal outcome opens 5; grade 5 of somebody alive is a contradiction."""
     interval = decision.interval
     if row["grade"] == 5 and is_alive:
-        return _set(decision, Interval(0, None, 4), "death_contradiction")
+        return _set(decision, Interval(0, None, 4), "death_contradiction", "K-DEATH-CONTRADICTION")
     if row["is_fatal"] and row["grade"] != 5:
-        return _set(decision, replace(interval, high=5), "fatal_outcome")
+        return _set(decision, replace(interval, high=5), "fatal_outcome", "K-FATAL-OUTCOME")
     return decision
 
 
@@ -34,10 +34,12 @@ def apply_attribution(row: Row, decision: Decision, policy: str) -> Decision:
     if policy == "ignore":
         return decision
     if row["relationship"] == "not_related":
-        high = 0 if policy == "exclude" else decision.interval.high
-        return _set(decision, Interval(0, 0, high), "attribution_not_related")
+        if policy == "exclude":
+            return _set(decision, NOTHING, "attribution_not_related", "K-NOT-RELATED-EXCLUDED")
+        kept = Interval(0, 0, decision.interval.high)
+        return _set(decision, kept, "attribution_not_related", "K-NOT-RELATED")
     if row["relationship"] == "unlikely":
-        return _set(decision, decision.interval.with_low_zero(), "attribution_unlikely")
+        return _set(decision, decision.interval.with_low_zero(), "attribution_unlikely", "K-UNLIKELY")
     return decision
 
 
@@ -52,9 +54,10 @@ def apply_other_causes(row: Row, decision: Decision, others: Iterable[tuple[Row,
         if role in OTHER_CAUSES and other["grade"] != 0 and _spans_touch(row, other)
     }
     if roles:
-        decision = _set(decision, decision.interval.with_low_zero(), "other_cause_overlap")
-    if "haemorrhage" in roles and "icp" in decision.domains:
-        decision = _set(decision, replace(decision.interval, point=0), "haemorrhage_overlap")
+        decision = _set(decision, decision.interval.with_low_zero(), "other_cause_overlap", "K-OTHER-CAUSE")
+    if "haemorrhage" in roles and decision.domains == {"icp"}:
+        over_bleed = replace(decision.interval, point=0)
+        decision = _set(decision, over_bleed, "haemorrhage_overlap", "K-HAEMORRHAGE-OEDEMA")
     return decision
 
 
@@ -81,7 +84,7 @@ def apply_sedation(row: Row, decision: Decision, sedation: Iterable[Row]) -> Dec
         for day in days(period["start_latest"].date(), period["end_earliest"].date())
     }
     if sedated.issuperset(days(start, end)):
-        return _set(decision, Interval(0, None, decision.interval.high), "sedation_overlap")
+        return _set(decision, Interval(0, None, decision.interval.high), "sedation_overlap", "K-SEDATION")
     return decision
 
 
@@ -100,5 +103,10 @@ def _day(instant: datetime | None) -> date | None:
     return None if instant is None else instant.date()
 
 
-def _set(decision: Decision, interval: Interval, reason: str) -> Decision:
-    return replace(decision, interval=interval, reasons=decision.reasons | {reason})
+def _set(decision: Decision, interval: Interval, reason: str, rule: str) -> Decision:
+    return replace(
+        decision,
+        interval=interval,
+        reasons=decision.reasons | {reason},
+        context=(*decision.context, rule),
+    )

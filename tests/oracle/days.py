@@ -18,54 +18,64 @@ FAR = 10**6
 
 @dataclass(frozen=True)
 class Cover:
-    """First and last day a row can cover and certainly covers, relative to one infusion."""
+    """First and last day a row can cover and certainly covers, relative to one infusion.
+
+    No day is certain where first_certain > last_certain.
+    """
 
     first_possible: int
     first_certain: int
     last_certain: int
     last_possible: int
     is_open_ended: bool
-
-    @property
-    def is_one_certain_day(self) -> bool:
-        return self.first_possible == self.first_certain == self.last_certain == self.last_possible
+    is_one_day: bool
 
 
-def cover_of(
-    row: Row, infusion: Row, death_latest: datetime | None, cutoff: date | None, horizon: int
-) -> Cover:
+@dataclass(frozen=True)
+class Horizon:
+    """What ends a row that has no end date: death, the data cut, the last day of the longest window."""
+
+    death_latest: datetime | None
+    cutoff: date | None
+    last_day: int
+
+
+def cover_of(row: Row, infusion: Row, horizon: Horizon) -> Cover:
     """Days of a row after an infusion.
 
-    An end before the onset is read as an end on the day of onset. Ongoing without an end runs to
-    death, cut-off or the last day of the longest window, and those days are certain; an unknown end
-    makes them possible only.
+    Ongoing without an end runs to the horizon, and those days are certain from the latest possible
+    onset on. An unknown end, or one before the onset, makes them possible only: the day of onset is
+    the only certain one, and only where it is known.
     """
-    first, last = infusion["infusion_earliest"].date(), infusion["infusion_latest"].date()
+    day_one, day_last = infusion["infusion_earliest"], infusion["infusion_latest"]
+    if day_one is None:
+        return Cover(0, FAR, -FAR, -FAR, False, False)
 
-    def day_min(instant: datetime | None, default: int) -> int:
-        return default if instant is None else (instant.date() - last).days
+    def day_min(instant: datetime | None, unknown: int) -> int:
+        return unknown if instant is None else (instant.date() - day_last.date()).days
 
-    def day_max(instant: datetime | None, default: int) -> int:
-        return default if instant is None else (instant.date() - first).days
+    def day_max(instant: datetime | None, unknown: int) -> int:
+        return unknown if instant is None else (instant.date() - day_one.date()).days
 
     onset = onset_of(row)
-    start_min = day_min(onset.earliest, -FAR)
-    start_max = day_max(onset.latest, FAR)
-    limits = [horizon, day_max(death_latest, FAR)]
-    if cutoff is not None:
-        limits.append((cutoff - first).days)
-    limit = min(limits)
-    has_end = row["end_earliest"] is not None or row["end_latest"] is not None
+    start_min, start_max = day_min(onset.earliest, -FAR), day_max(onset.latest, FAR)
+    limit = min(horizon.last_day, day_max(horizon.death_latest, FAR))
+    if horizon.cutoff is not None:
+        limit = min(limit, (horizon.cutoff - day_one.date()).days)
+    end = row["end_latest"]
+    has_end = end is not None and (onset.earliest is None or end.date() >= onset.earliest.date())
     is_open_ended = bool(row["is_ongoing"]) and not has_end
-    if is_open_ended:
+    if has_end:
+        end_min, end_max = day_min(row["end_earliest"], -FAR), day_max(end, FAR)
+    elif is_open_ended:
         end_min = end_max = limit
     else:
-        end_min = day_min(row["end_earliest"], start_max if start_max < FAR else -FAR)
-        end_max = day_max(row["end_latest"], limit)
-    if start_min == start_max:
-        # The day of onset is covered whatever the end says.
-        end_min, end_max = max(end_min, start_max), max(end_max, start_max)
-    return Cover(start_min, start_max, end_min, end_max, is_open_ended)
+        end_min, end_max = start_min, limit
+    # An event ends no sooner than it starts.
+    end_min = max(end_min, start_min)
+    end_max = max(end_max, start_min)
+    is_one_day = has_end and start_min == start_max == end_min == end_max
+    return Cover(start_min, start_max, end_min, end_max, is_open_ended, is_one_day)
 
 
 def spread(cover: Cover, interval: Interval, horizon: int) -> dict[int, Interval]:
@@ -73,7 +83,7 @@ def spread(cover: Cover, interval: Interval, horizon: int) -> dict[int, Interval
     found: dict[int, Interval] = {}
     for day in range(max(0, cover.first_possible), min(horizon, cover.last_possible) + 1):
         if cover.first_certain <= day <= cover.last_certain:
-            found[day] = interval if cover.is_one_certain_day else interval.with_low_zero()
+            found[day] = interval if cover.is_one_day else interval.with_low_zero()
         else:
             found[day] = Interval(0, None, interval.high)
     return found

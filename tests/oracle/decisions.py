@@ -1,12 +1,13 @@
 """What the release says about a (scale, version, concept, grade), before any context (GRADING.md 3.1-3.4).
 
-`Decision` carries the interval and which release rows made it. Nothing here looks at another row.
+`Decision` carries the interval, the release rows that made it and why a person should look. Nothing
+here looks at another row of the subject.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.vocabulary import CTCAE_VERSIONS
 from tests.oracle.interval import NOTHING, Interval, hull
@@ -14,6 +15,8 @@ from tests.oracle.release_index import ReleaseIndex, Row
 from tests.oracle.terms import Resolution
 
 SEVERITY_GRADES = {1: (1,), 2: (2,), 3: (3, 4), 4: (4,), 5: (5,)}
+Ladder = dict[int, "Decision"]
+"""Grade to decision in one version, for one population."""
 
 
 @dataclass(frozen=True)
@@ -24,256 +27,218 @@ class Decision:
     rules: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
+    context: tuple[str, ...] = ()
+
+    def because(self, *reasons: str) -> Decision:
+        return replace(self, reasons=self.reasons | set(reasons))
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is known about a grade: None stands for not recorded; `can_be_fatal` unless death is ruled out."""
+
+    concept: str
+    grade: int | None
+    is_unreadable: bool
+    can_be_fatal: bool
+    release: ReleaseIndex
+
+
+def join(alternatives: Iterable[Decision], reason: str) -> Decision:
+    """One of these holds. If they all say the same nothing is in doubt; else `reason` is why to look."""
+    listed = list(alternatives)
+    first = listed[0]
+    everything = {
+        name: frozenset[str]().union(*(getattr(d, name) for d in listed))
+        for name in ("domains", "rules", "requires", "reasons")
+    }
+    if all((d.interval, d.disposition) == (first.interval, first.disposition) for d in listed):
+        return replace(first, **everything)
+    kinds = {d.disposition for d in listed}
+    shared = frozenset.intersection(*(d.reasons for d in listed)) | {reason}
+    if "needs_adjudication" in everything["reasons"]:
+        shared |= {"needs_adjudication"}
+    return Decision(
+        hull(d.interval for d in listed),
+        kinds.pop() if len(kinds) == 1 else "needs_adjudication",
+        **(everything | {"reasons": shared}),
+    )
 
 
 def decide_row(
-    row: Row,
-    resolution: Resolution,
-    population: str,
-    is_alive: bool,
-    conventions: tuple[str, ...],
-    release: ReleaseIndex,
+    row: Row, resolution: Resolution, subject: Row, conventions: tuple[str, ...], release: ReleaseIndex
 ) -> Decision:
-    """The release interval of one row, by scale; a row of grade 0 is no event."""
+    """The release interval of one row; a row of grade 0 is no event."""
     grade: int | None = row["grade"]
     if grade == 0:
         return Decision(NOTHING, "no_event")
-    can_be_fatal = row["is_fatal"] is not False and not is_alive
-    reasons = _grade_reasons(row)
-    if resolution.concept_id is None:
-        if not resolution.is_in_scope:
-            return Decision(NOTHING, "out_of_scope")
-        high = 5 if grade == 5 or (grade is None and can_be_fatal) else 4
-        return Decision(Interval(0, None, high), "unmapped", reasons=reasons | {"unmapped_term"})
+    can_be_fatal = row["is_fatal"] is not False and subject["vital_status"] != "alive"
     concept = resolution.concept_id
+    if concept is not None and release.grades["ctcae", concept]:
+        is_unreadable = row["grade_status"] == "unreadable"
+        question = Question(concept, grade, is_unreadable, can_be_fatal, release)
+        return by_population(question, row, subject["population"], conventions)
+    if concept is None and not resolution.is_in_scope:
+        return Decision(NOTHING, "out_of_scope")
+    high = 5 if grade == 5 or (grade is None and can_be_fatal) else 4
+    return Decision(Interval(0, None, high), "unmapped").because("unmapped_term")
+
+
+def by_population(question: Question, row: Row, population: str, conventions: tuple[str, ...]) -> Decision:
+    """A child uses child rows, an adult does not; age unknown is the hull of both."""
+    adult = by_scale(question, row, conventions, child=False)
+    child = by_scale(question, row, conventions, child=True)
+    differ = (adult.interval, adult.disposition) != (child.interval, child.disposition)
+    if differ and child.disposition != "excluded":
+        child = child.because("child_scale")
+    return {"adult": adult, "child": child, "unknown": join([adult, child], "age_unknown")}[population]
+
+
+def by_scale(question: Question, row: Row, conventions: tuple[str, ...], child: bool) -> Decision:
     if row["scale"] in ("cres", "astct"):
-        decision = _other_scale(row["scale"], concept, grade, can_be_fatal, population, release)
-    else:
-        version = _known_version(row)
-        grades = _possible_grades(row)
-        covered, own_point = _convention(row, concept, conventions, release)
-        decision = by_population(
-            population,
-            lambda child: decide_ctcae(concept, version, covered or grades, can_be_fatal, child, release),
-        )
-        if covered:
-            interval = decision.interval
-            if own_point is not None:
-                interval = Interval(interval.low, own_point, interval.high)
-            decision = _with(decision, interval=interval, extra={"convention"})
-        if version is None:
-            reasons |= {"severity_scale"} if row["scale"] == "severity" else {"version_unknown"}
-        elif _version_lacks(concept, version, release):
-            reasons |= {"concept_not_in_version"}
-    return _with(decision, extra=reasons)
+        return other_scale(question, row["scale"], child)
+    if row["scale"] == "none" or (row["scale"] == "severity" and question.grade is None):
+        return any_version(question, child)
+    if row["scale"] == "severity":
+        return severity_word(question, child)
+    covered, own_point = convention_of(row, question, conventions)
+    if covered:
+        return by_convention(question, row["scale_version"], covered, own_point, child)
+    return in_version(question, row["scale_version"], child)
 
 
-def _grade_reasons(row: Row) -> frozenset[str]:
-    if row["grade"] is not None:
-        return frozenset()
-    return frozenset({"grade_unreadable" if row["grade_status"] == "unreadable" else "grade_missing"})
+def severity_word(question: Question, child: bool) -> Decision:
+    """The hull over the CTCAE grades the word can mean and over every version (3.1)."""
+    assert question.grade is not None
+    meant = [any_version(replace(question, grade=g), child) for g in SEVERITY_GRADES[question.grade]]
+    found = join(meant, "severity_scale")
+    return found.because("severity_scale") if found.interval.low < found.interval.high else found
 
 
-def _known_version(row: Row) -> str | None:
-    version = row["scale_version"] if row["scale"] == "ctcae" else None
-    return version if version in CTCAE_VERSIONS else None
-
-
-def _possible_grades(row: Row) -> tuple[int, ...] | None:
-    """The CTCAE grades a row can mean; None where every grade the version defines stays possible."""
-    if row["grade"] is None or row["scale"] == "none":
-        return None
-    return SEVERITY_GRADES[row["grade"]] if row["scale"] == "severity" else (row["grade"],)
-
-
-def _convention(
-    row: Row, concept: str, declared: tuple[str, ...], release: ReleaseIndex
+def convention_of(
+    row: Row, question: Question, declared: tuple[str, ...]
 ) -> tuple[tuple[int, ...], int | None]:
-    """Grades a declared convention may have hidden behind exactly this grade (3.2)."""
-    if row["scale"] != "ctcae" or row["grade"] is None:
-        return (), None
-    covered: set[int] = set()
-    points: set[int | None] = set()
-    for entry in release.conventions:
+    """Grades a declared convention may have hidden behind exactly this grade, and its own point (3.2)."""
+    for entry in question.release.conventions:
         if (
             entry["convention_id"] in declared
-            and entry["concept_id"] == concept
+            and entry["concept_id"] == question.concept
             and entry["convention_grade"] == row["grade"]
         ):
-            covered |= {int(g) for g in entry["grades_covered"].split("|")}
-            points.add(entry["point"])
-    return tuple(sorted(covered)), (points.pop() if len(points) == 1 else None)
+            return tuple(int(g) for g in entry["grades_covered"].split("|")), entry["point"]
+    return (), None
 
 
-def by_population(population: str, decide: object) -> Decision:
-    """A child uses child rows, an adult does not; age unknown is the hull of both."""
-    assert callable(decide)
-    if population == "adult":
-        return decide(False)
-    if population == "child":
-        return decide(True)
-    return join([decide(False), decide(True)])
-
-
-def decide_ctcae(
-    concept: str,
-    version: str | None,
-    grades: tuple[int, ...] | None,
-    can_be_fatal: bool,
-    child: bool,
-    release: ReleaseIndex,
+def by_convention(
+    question: Question, version: str | None, covered: tuple[int, ...], own_point: int | None, child: bool
 ) -> Decision:
-    """Hull over the versions still possible and the grades still possible."""
-    ladders = [
-        ladder
-        for possible in ([version] if version else CTCAE_VERSIONS)
-        for ladder in ladders_of(concept, possible, child, release)
-    ]
-    return join(_over_grades(ladder, grades, can_be_fatal) for ladder in ladders)
+    found = join((in_version(replace(question, grade=g), version, child) for g in covered), "convention")
+    interval = found.interval
+    if own_point is not None and interval.low <= own_point <= interval.high:
+        interval = replace(interval, point=own_point)
+    return replace(found, interval=interval).because("convention")
 
 
-def ladders_of(concept: str, version: str, child: bool, release: ReleaseIndex) -> list[dict[int, Row]]:
-    """Grade rows of a concept in a version: its own, else 'any', else each version that has the concept."""
-    rows = release.grades["ctcae", concept]
+def any_version(question: Question, child: bool) -> Decision:
+    """The version is not recorded: every one stays possible."""
+    return join((in_version(question, version, child) for version in CTCAE_VERSIONS), "version_unknown")
+
+
+def in_version(question: Question, version: str | None, child: bool) -> Decision:
+    """Rows of the version, else rows of any version, else every version that has the concept (3.3, 3.4)."""
+    if version is None:
+        return any_version(question, child)
+    rows = question.release.grades["ctcae", question.concept]
     defined = sorted({row["scale_version"] for row in rows})
-    if version in defined:
-        chosen = [version]
-    elif "any" in defined:
-        chosen = ["any"]
-    else:
-        chosen = defined
-    return [ladder([row for row in rows if row["scale_version"] == v], child) for v in chosen]
+    if version in defined or "any" in defined:
+        return on_ladder(question, ladder(rows, version if version in defined else "any", child))
+    elsewhere = (on_ladder(question, ladder(rows, other, child)) for other in defined)
+    return join(elsewhere, "concept_not_in_version")
 
 
-def _version_lacks(concept: str, version: str, release: ReleaseIndex) -> bool:
-    return not {version, "any"} & {row["scale_version"] for row in release.grades["ctcae", concept]}
+def other_scale(question: Question, scale: str, child: bool) -> Decision:
+    """CRES and ASTCT grades: rows of the concept, else of every concept, never of an excluded one."""
+    release = question.release
+    rows = release.grades[scale, question.concept]
+    if not rows and not excluded_at_every_grade(question.concept, child, release):
+        rows = release.grades[scale, "*"]
+    if not rows:
+        return any_version(question, child)
+    versions = sorted({row["scale_version"] for row in rows})
+    return join((on_ladder(question, ladder(rows, v, child)) for v in versions), "version_unknown")
 
 
-def ladder(rows: Iterable[Row], child: bool) -> dict[int, Row]:
-    """Grade to row; a child row replaces the row for everybody where there is one."""
-    rows = list(rows)
-    found = {row["grade"]: row for row in rows if row["population"] == "any"}
-    if child:
-        found |= {row["grade"]: row for row in rows if row["population"] == "child"}
+def excluded_at_every_grade(concept: str, child: bool, release: ReleaseIndex) -> bool:
+    """No CTCAE version and grade gives the concept an ICANS meaning for an adult or for a child."""
+    rows = release.grades["ctcae", concept]
+    decisions = [
+        decision
+        for version in {row["scale_version"] for row in rows}
+        for decision in ladder(rows, version, child).values()
+    ]
+    return bool(decisions) and all(decision.disposition == "excluded" for decision in decisions)
+
+
+def ladder(rows: Iterable[Row], version: str, child: bool) -> Ladder:
+    """A child row replaces the row for everybody where there is one."""
+    found: Ladder = {}
+    for population in ("any", "child") if child else ("any",):
+        for row in rows:
+            if row["scale_version"] == version and row["population"] == population:
+                found[row["grade"]] = of_row(row)
     return found
 
 
-def _over_grades(steps: dict[int, Row], grades: tuple[int, ...] | None, can_be_fatal: bool) -> Decision:
-    if grades is None:
-        # Missing grade: every grade the version defines, and 5 unless death is ruled out.
-        grades = tuple(g for g in steps if g < 5) + ((5,) if can_be_fatal else ())
-    return join(at_grade(steps, grade) for grade in grades)
+def on_ladder(question: Question, steps: Ladder) -> Decision:
+    if question.grade is not None:
+        return at_grade(steps, question.grade)
+    # A missing grade can be each that the version defines, and 5 unless death is ruled out.
+    possible = [g for g in sorted(steps) if g < 5] + ([5] if question.can_be_fatal else [])
+    reason = "grade_unreadable" if question.is_unreadable else "grade_missing"
+    found = join((at_grade(steps, g) for g in possible or [5]), reason)
+    return found if found.disposition == "excluded" else found.because(reason)
 
 
-def at_grade(steps: dict[int, Row], grade: int) -> Decision:
+def at_grade(steps: Ladder, grade: int) -> Decision:
     """One grade of one ladder; a grade that the version does not define is read from its neighbours."""
     if grade in steps:
-        return _of_row(steps[grade])
-    non_fatal = [g for g in steps if g < 5]
-    highest = _of_row(steps[max(non_fatal)])
+        return steps[grade]
+    non_fatal = sorted(g for g in steps if g < 5)
+    if not non_fatal:
+        return steps[5].because("undefined_grade")
+    highest = steps[non_fatal[-1]]
     if grade == 5:
-        return _fatal_without_row(highest)
-    below = [g for g in non_fatal if g < grade]
+        return fatal_without_row(highest)
     above = [g for g in non_fatal if g > grade]
     if above:
-        near = ([max(below)] if below else []) + [min(above)]
-        return _with(join(_of_row(steps[g]) for g in near), extra={"undefined_grade"})
+        below = [g for g in non_fatal if g < grade]
+        near = [*below[-1:], above[0]]
+        return join((steps[g] for g in near), "undefined_grade").because("undefined_grade")
     if highest.disposition == "excluded":
-        return _with(highest, extra={"undefined_grade"})
+        return highest.because("undefined_grade")
     top = 3 if highest.domains == {"cognition"} else 4
-    interval = Interval(highest.interval.low, highest.interval.point, max(top, highest.interval.high))
-    return _with(highest, interval=interval, extra={"undefined_grade"})
+    interval = replace(highest.interval, high=max(top, highest.interval.high))
+    return replace(highest, interval=interval).because("undefined_grade")
 
 
-def _fatal_without_row(highest: Decision) -> Decision:
+def fatal_without_row(highest: Decision) -> Decision:
     """A death report for which the release has no fatal row: read from the highest non-fatal row (3.5)."""
     if highest.disposition == "excluded":
-        return _with(highest, extra={"undefined_grade"})
+        return highest.because("undefined_grade")
     point = 5 if highest.interval.point in (3, 4) else highest.interval.point
-    return Decision(
-        Interval(highest.interval.low, point, 5),
-        "unmapped" if highest.disposition == "unmapped" else "fatal",
-        highest.domains,
-        highest.rules,
-        highest.requires,
-        highest.reasons | {"undefined_grade", "fatal_report"},
-    )
+    found = replace(highest, interval=Interval(highest.interval.low, point, 5), disposition="fatal")
+    return found.because("undefined_grade", "fatal_report")
 
 
-def _other_scale(
-    scale: str,
-    concept: str,
-    grade: int | None,
-    can_be_fatal: bool,
-    population: str,
-    release: ReleaseIndex,
-) -> Decision:
-    """CRES and ASTCT grades: rows of the concept, else of every concept, never of an excluded one."""
+def of_row(row: Row) -> Decision:
+    def parts(name: str) -> frozenset[str]:
+        return frozenset(row[name].split("|")) if row[name] else frozenset()
 
-    def decide(child: bool) -> Decision:
-        rows = release.grades[scale, concept]
-        if not rows:
-            if excluded_at_every_grade(concept, "child" if child else "adult", release):
-                return Decision(NOTHING, "excluded")
-            rows = release.grades[scale, "*"]
-        return _over_grades(ladder(rows, child), None if grade is None else (grade,), can_be_fatal)
-
-    return by_population(population, decide)
-
-
-def excluded_at_every_grade(concept: str, population: str, release: ReleaseIndex) -> bool:
-    """No CTCAE version and grade gives the concept an ICANS meaning, for anybody this subject can be."""
-    rows = release.grades["ctcae", concept]
-    versions = {row["scale_version"] for row in rows}
-    for child in {"adult": (False,), "child": (True,), "unknown": (False, True)}[population]:
-        for version in versions:
-            steps = ladder([row for row in rows if row["scale_version"] == version], child)
-            if any(row["disposition"] != "excluded" for row in steps.values()):
-                return False
-    return bool(rows)
-
-
-def _of_row(row: Row) -> Decision:
-    disposition = row["disposition"]
-    reasons = {
-        "needs_adjudication": "needs_adjudication",
-        "fatal": "fatal_report",
-        "unmapped": "unmapped_term",
-    }
     return Decision(
         Interval(row["low"], row["point"], row["high"]),
-        disposition,
-        frozenset(row["domains"].split("|")) if row["domains"] else frozenset(),
+        row["disposition"],
+        parts("domains"),
         frozenset({row["rule_id"]}),
-        frozenset({row["requires"]}) if row["requires"] else frozenset(),
-        frozenset({reasons[disposition]}) if disposition in reasons else frozenset(),
-    )
-
-
-def join(decisions: Iterable[Decision]) -> Decision:
-    """The hull of decisions, one of which is true; excluded only if every one of them is."""
-    listed = list(decisions)
-    kinds = {d.disposition for d in listed}
-    if len(kinds) == 1:
-        disposition = kinds.pop()
-    else:
-        disposition = "needs_adjudication" if "needs_adjudication" in kinds else "informs"
-    return Decision(
-        hull(d.interval for d in listed),
-        disposition,
-        frozenset[str]().union(*(d.domains for d in listed)),
-        frozenset[str]().union(*(d.rules for d in listed)),
-        frozenset[str]().union(*(d.requires for d in listed)),
-        frozenset[str]().union(*(d.reasons for d in listed)),
-    )
-
-
-def _with(decision: Decision, interval: Interval | None = None, extra: Iterable[str] = ()) -> Decision:
-    return Decision(
-        interval or decision.interval,
-        decision.disposition,
-        decision.domains,
-        decision.rules,
-        decision.requires,
-        decision.reasons | frozenset(extra),
+        parts("requires"),
+        parts("review_reason"),
     )

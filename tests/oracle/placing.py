@@ -40,10 +40,14 @@ def onset_of(row: Row) -> Onset:
 
 
 def candidates(onset: Onset, infusions: list[Row]) -> list[int]:
-    """Positions (1-based) of the dated infusions that can be the latest one before the onset; BEFORE too."""
+    """Positions (1-based) of the infusions that can be the latest one before the onset; BEFORE too.
+
+    An infusion without a date beside dated ones can have been at any time.
+    """
     found = [BEFORE] if can_precede(onset, infusions[0]) else []
     for position, infusion in enumerate(infusions, start=1):
-        not_too_early = onset.latest is None or onset.latest >= infusion["infusion_earliest"]
+        first = infusion["infusion_earliest"]
+        not_too_early = onset.latest is None or first is None or onset.latest >= first
         is_last = position == len(infusions)
         if not_too_early and (is_last or can_precede(onset, infusions[position])):
             found.append(position)
@@ -51,7 +55,8 @@ def candidates(onset: Onset, infusions: list[Row]) -> list[int]:
 
 
 def can_precede(onset: Onset, infusion: Row) -> bool:
-    return onset.earliest is None or bool(onset.earliest < infusion["infusion_latest"])
+    last = infusion["infusion_latest"]
+    return onset.earliest is None or last is None or bool(onset.earliest < last)
 
 
 def place(onset: Onset, infusions: list[Row]) -> list[Placing]:
@@ -69,10 +74,10 @@ def place(onset: Onset, infusions: list[Row]) -> list[Placing]:
 
 
 def days_after(onset: Onset, infusion: Row) -> tuple[int | None, int | None]:
-    first, last = infusion["infusion_earliest"].date(), infusion["infusion_latest"].date()
+    first, last = infusion["infusion_earliest"], infusion["infusion_latest"]
     return (
-        None if onset.earliest is None else (onset.earliest.date() - last).days,
-        None if onset.latest is None else (onset.latest.date() - first).days,
+        None if onset.earliest is None or last is None else (onset.earliest.date() - last.date()).days,
+        None if onset.latest is None or first is None else (onset.latest.date() - first.date()).days,
     )
 
 

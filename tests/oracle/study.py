@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from schemas.manifest import StudyManifest
 from tests.oracle import comparison, context, days, decisions, placing, subjects
 from tests.oracle.decisions import Decision
-from tests.oracle.interval import NOTHING, Interval
+from tests.oracle.interval import Interval
 from tests.oracle.release_index import ReleaseIndex
 from tests.oracle.terms import Resolution, resolve
 
@@ -55,12 +55,11 @@ class Study:
     def rows_of(self, table: str, subject: str) -> list[Row]:
         return [row for row in self.checked[table] if row["subject_id"] == subject]
 
-    def dated_infusions(self, subject: str) -> list[Row]:
+    def infusions_of(self, subject: str) -> list[Row]:
+        """Infusions in order; none at all where none of them is dated."""
         rows = self.rows_of("core_infusions", subject)
-        return sorted(
-            (r for r in rows if r["infusion_earliest"] is not None and r["infusion_latest"] is not None),
-            key=lambda r: r["infusion_number"],
-        )
+        is_dated = any(row["infusion_earliest"] is not None for row in rows)
+        return sorted(rows, key=lambda row: row["infusion_number"]) if is_dated else []
 
 
 def grade(checked: Tables, release_tables: Mapping[str, list[Row]], manifest: StudyManifest) -> Tables:
@@ -79,10 +78,11 @@ def grade(checked: Tables, release_tables: Mapping[str, list[Row]], manifest: St
         placed = [row for event in events for row in _window_rows(study, event)]
         found["core_event_windows"] += placed
         found["core_subject_grades"] += subjects.grade_subject(study, subject, events, placed)
-        for infusion in study.dated_infusions(subject["subject_id"]):
-            by_day = _days_of(study, subject, infusion, events)
-            found["core_subject_days"] += _day_rows(study, subject, infusion, by_day)
-            found["core_episodes"] += _episode_rows(study, subject, infusion, events, by_day)
+        for infusion in study.infusions_of(subject["subject_id"]):
+            covers = _covers(study, subject, infusion, events)
+            by_day = _days_of(study, covers)
+            found["core_subject_days"] += _day_rows(subject, infusion, by_day)
+            found["core_episodes"] += _episode_rows(study, subject, infusion, covers, by_day)
     found["core_unmapped_terms"] = _unmapped_terms(study, found["core_event_grades"])
     return found
 
@@ -95,12 +95,10 @@ def grade_events(study: Study, subject: Row) -> list[Event]:
     resolved = [resolve(row, row["scale_version"], grading.verbatim_terms, study.release) for row in rows]
     roles = [study.release.cause_role(found.concept_id) for found in resolved]
     is_alive = subject["vital_status"] == "alive"
-    infusions = study.dated_infusions(identity)
+    infusions = study.infusions_of(identity)
     events = []
     for index, (row, resolution) in enumerate(zip(rows, resolved, strict=True)):
-        released = decisions.decide_row(
-            row, resolution, subject["population"], is_alive, grading.conventions, study.release
-        )
+        released = decisions.decide_row(row, resolution, subject, grading.conventions, study.release)
         decided = released
         if released.disposition not in context.SILENT:
             others = [(rows[i], roles[i]) for i in range(len(rows)) if i != index]
@@ -109,22 +107,13 @@ def grade_events(study: Study, subject: Row) -> list[Event]:
             decided = context.apply_other_causes(row, decided, others)
             decided = context.apply_sedation(row, decided, study.rows_of("core_sedation", identity))
         placings = placing.place(placing.onset_of(row), infusions) if infusions else []
-        decided = _population_reasons(decided, released, subject)
         events.append(Event(row, resolution, released, decided, placings))
     return events
 
 
-def _population_reasons(decided: Decision, released: Decision, subject: Row) -> Decision:
-    """Which of the two cognition scales applies matters where the release has a row for children."""
-    if not any(rule.endswith(":child") for rule in released.rules):
-        return decided
-    extra = {"child": "child_scale", "unknown": "age_unknown"}[subject["population"]]
-    return replace(decided, reasons=decided.reasons | {extra})
-
-
 def event_status(study: Study, event: Event) -> str:
     """Status in the primary window of the latest infusion the event can follow."""
-    if not study.dated_infusions(event.row["subject_id"]):
+    if not study.infusions_of(event.row["subject_id"]):
         return "no_infusion_date"
     if not event.placings:
         return "before_infusion"
@@ -136,6 +125,11 @@ WINDOW_REASONS = {
     "late": "late_onset",
     "no_infusion_date": "no_infusion_date",
 }
+WINDOW_RULES = {
+    "before_infusion": "K-BEFORE-INFUSION",
+    "partly": "K-PARTLY-IN-WINDOW",
+    "no_infusion_date": "K-PARTLY-IN-WINDOW",
+}
 
 
 def _event_row(study: Study, event: Event) -> Row:
@@ -144,9 +138,14 @@ def _event_row(study: Study, event: Event) -> Row:
     # A late row keeps its own interval; only its contribution to the window is nothing.
     own = event.interval if status == "late" else placing.contribution(event.interval, status)
     concept = event.resolution.concept_id
-    reasons = set(event.decided.reasons)
-    if event.interval.high >= 1 and status in WINDOW_REASONS:
-        reasons.add(WINDOW_REASONS[status])
+    day_earliest, day_latest = (last.day_earliest, last.day_latest) if last else (None, None)
+    if status == "before_infusion":
+        first = study.infusions_of(row["subject_id"])[0]
+        day_earliest, day_latest = placing.days_after(placing.onset_of(row), first)
+    reasons, rules = set(event.decided.reasons), list(event.decided.context)
+    if event.decided.disposition not in context.SILENT:
+        reasons |= {WINDOW_REASONS[status]} if status in WINDOW_REASONS else set()
+        rules += [WINDOW_RULES[status]] if status in WINDOW_RULES else []
     flags = study.release.concepts.get(concept, {}) if concept else {}
     return {
         **{k: row[k] for k in ("study_id", "subject_id", "event_id", "source_file", "source_row")},
@@ -162,11 +161,12 @@ def _event_row(study: Study, event: Event) -> Row:
         "source_rules": joined(event.release.rules),
         **{f"release_{k}": v for k, v in event.release.interval.as_columns().items()},
         **own.as_columns(),
+        "context_rules": "|".join(rules) or None,
         "review_reasons": joined(reasons),
         "requires": joined(event.decided.requires),
         "infusion_number": last.number if last else None,
-        "onset_day_earliest": last.day_earliest if last else None,
-        "onset_day_latest": last.day_latest if last else None,
+        "onset_day_earliest": day_earliest,
+        "onset_day_latest": day_latest,
         "window_status": status,
         "is_broad": bool(flags.get("is_broad", False)),
         "is_core": bool(flags.get("is_core", False)),
@@ -176,16 +176,12 @@ def _event_row(study: Study, event: Event) -> Row:
 
 
 def _window_rows(study: Study, event: Event) -> list[Row]:
-    """What the row gives to each window of each infusion it can follow."""
-    infusions = study.dated_infusions(event.row["subject_id"])
+    """What the row gives to each window of each infusion it can follow; nothing where it follows none."""
     found = []
     for window in study.windows:
-        if not infusions:
+        placed = [(p.number, placing.window_status(p, window)) for p in event.placings]
+        if not study.infusions_of(event.row["subject_id"]):
             placed = [(0, "no_infusion_date")]
-        elif not event.placings:
-            placed = [(infusions[0]["infusion_number"], "before_infusion")]
-        else:
-            placed = [(p.number, placing.window_status(p, window)) for p in event.placings]
         for number, status in placed:
             found.append(
                 {
@@ -201,30 +197,27 @@ def _window_rows(study: Study, event: Event) -> list[Row]:
 
 def _covers(
     study: Study, subject: Row, infusion: Row, events: list[Event]
-) -> Iterable[tuple[Event, str, days.Cover]]:
-    """Events in the longest window of an infusion, with the days they cover."""
-    horizon = max(study.windows)
-    for event in events:
-        for place in event.placings:
-            status = placing.window_status(place, horizon)
-            if place.number == infusion["infusion_number"] and status != "late":
-                cover = days.cover_of(
-                    event.row, infusion, subject["death_latest"], study.manifest.data_cutoff, horizon
-                )
-                yield event, status, cover
+) -> list[tuple[Event, str, days.Cover]]:
+    """Events that can follow an infusion, their status in the longest window, the days they cover."""
+    horizon = days.Horizon(subject["death_latest"], study.manifest.data_cutoff, max(study.windows))
+    return [
+        (event, placing.window_status(place, horizon.last_day), days.cover_of(event.row, infusion, horizon))
+        for event in events
+        for place in event.placings
+        if place.number == infusion["infusion_number"]
+    ]
 
 
-def _days_of(study: Study, subject: Row, infusion: Row, events: list[Event]) -> dict[int, days.DayPart]:
-    horizon = max(study.windows)
+def _days_of(study: Study, covers: list[tuple[Event, str, days.Cover]]) -> dict[int, days.DayPart]:
     spreads = []
-    for event, status, cover in _covers(study, subject, infusion, events):
-        if event.interval.high >= 1:
-            part = placing.contribution(event.interval, status)
-            spreads.append((days.spread(cover, part, horizon), event.decided.domains))
+    for event, status, cover in covers:
+        part = placing.contribution(event.interval, status)
+        if part.high >= 1:
+            spreads.append((days.spread(cover, part, max(study.windows)), event.decided.domains))
     return days.unite_days(spreads)
 
 
-def _day_rows(study: Study, subject: Row, infusion: Row, by_day: dict[int, days.DayPart]) -> list[Row]:
+def _day_rows(subject: Row, infusion: Row, by_day: dict[int, days.DayPart]) -> list[Row]:
     return [
         {
             "study_id": subject["study_id"],
@@ -239,11 +232,17 @@ def _day_rows(study: Study, subject: Row, infusion: Row, by_day: dict[int, days.
 
 
 def _episode_rows(
-    study: Study, subject: Row, infusion: Row, events: list[Event], by_day: dict[int, days.DayPart]
+    study: Study,
+    subject: Row,
+    infusion: Row,
+    covers: list[tuple[Event, str, days.Cover]],
+    by_day: dict[int, days.DayPart],
 ) -> list[Row]:
-    horizon = max(study.windows)
-    covers = list(_covers(study, subject, infusion, events))
-    spans = _crs_spans(study, infusion, events)
+    crs_spans = [
+        (cover.first_possible, cover.last_possible)
+        for event, _, cover in covers
+        if study.release.cause_role(event.resolution.concept_id) == "crs" and event.row["grade"] != 0
+    ]
     gap = study.manifest.episodes.gap_days
     found = []
     for number, (first, last) in enumerate(days.find_episodes(by_day, gap), start=1):
@@ -262,34 +261,15 @@ def _episode_rows(
                 "peak_point": peak,
                 "peak_high": max(part.high for part in inside.values()),
                 "is_ongoing": any(
-                    cover.is_open_ended and last in days.spread(cover, event.interval, horizon)
-                    for event, _, cover in covers
-                    if event.interval.high >= 1
+                    cover.is_open_ended and cover.first_certain <= last <= cover.last_certain
+                    for event, status, cover in covers
+                    if placing.contribution(event.interval, status).high >= 1
                 ),
-                "crs_relation": days.crs_relation(first, spans),
+                "crs_relation": days.crs_relation(first, crs_spans),
                 "gap_days": gap,
             }
         )
     return found
-
-
-def _crs_spans(study: Study, infusion: Row, events: list[Event]) -> list[tuple[int, int]]:
-    """Days after this infusion on which CRS is possible; CRS belongs to the infusions it can follow."""
-    first, last = infusion["infusion_earliest"].date(), infusion["infusion_latest"].date()
-    spans = []
-    for event in events:
-        row = event.row
-        follows = any(p.number == infusion["infusion_number"] for p in event.placings)
-        is_crs = study.release.cause_role(event.resolution.concept_id) == "crs"
-        if is_crs and follows and row["grade"] != 0:
-            start, end = row["start_earliest"], row["end_latest"]
-            spans.append(
-                (
-                    -days.FAR if start is None else (start.date() - last).days,
-                    days.FAR if end is None else (end.date() - first).days,
-                )
-            )
-    return spans
 
 
 def _unmapped_terms(study: Study, event_rows: list[Row]) -> list[Row]:
@@ -320,7 +300,8 @@ def compare(checked: Tables, graded: Tables, manifest: StudyManifest) -> Tables:
         denominator = {s["subject_id"] for s in checked["core_subjects"] if s["is_infused"]}
     else:
         name = "subjects with a reported event"
-        denominator = {event["subject_id"] for event in checked["core_adverse_events"]}
+        events = checked["core_adverse_events"]
+        denominator = {event["subject_id"] for event in events if event["grade"] != 0}
     windows = [manifest.windows.primary_days, *manifest.windows.sensitivity_days]
     subject_rows = comparison.compare_subjects(
         graded["core_event_grades"], graded["core_event_windows"], graded["core_subject_grades"]
@@ -340,4 +321,4 @@ def joined(parts: Iterable[str]) -> str | None:
     return "|".join(sorted(parts)) or None
 
 
-__all__ = ["NOTHING", "Event", "Row", "Study", "Tables", "compare", "grade", "joined"]
+__all__ = ["Event", "Row", "Study", "Tables", "compare", "grade", "joined"]

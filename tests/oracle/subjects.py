@@ -6,11 +6,14 @@ incomplete table leaves.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from schemas.manifest import normalise_version
+from tests.oracle.context import SILENT
 from tests.oracle.decisions import excluded_at_every_grade
-from tests.oracle.interval import Interval, Union
+from tests.oracle.interval import NOTHING, Interval, Union
 from tests.oracle.release_index import Row
 from tests.oracle.terms import resolve
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from tests.oracle.study import Event, Study
 
 COUNTED = ("inside", "partly", "no_infusion_date")
+EVERY_DOMAIN = frozenset({"cognition", "consciousness", "icp", "motor", "seizure"})
+WITHHELD = frozenset({"the rows or records the study withholds"})
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,19 @@ class Part:
 
 
 def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[Row]) -> list[Row]:
-    """One row per dated infusion and window, and infusion 0 for all of them together."""
-    infusions = [row["infusion_number"] for row in study.dated_infusions(subject["subject_id"])]
+    """One row per infusion and window, and infusion 0 for all of them together.
+
+    A subject without any dated infusion has infusion 0 only, and is not evaluable; so is an undated
+    infusion beside dated ones.
+    """
+    infusions = study.infusions_of(subject["subject_id"])
+    dated = {0: bool(infusions)}
+    dated |= {row["infusion_number"]: row["infusion_earliest"] is not None for row in infusions}
     doubts = _doubts(study, subject)
     rejected = [r for r in study.rows_of("core_rejected_rows", subject["subject_id"]) if is_event_row(r)]
     found = []
     for window in study.windows:
-        for number in [0, *infusions]:
+        for number, is_dated in dated.items():
             mine = [
                 row
                 for row in placed
@@ -43,8 +54,6 @@ def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[
             ]
             counted = {row["event_id"] for row in mine if row["window_status"] in COUNTED}
             late = {row["event_id"] for row in mine if row["window_status"] == "late"} - counted
-            parts = _event_parts(events, mine) + doubts
-            outcome = "NOT_EVALUABLE" if not infusions else None
             found.append(
                 {
                     "study_id": subject["study_id"],
@@ -53,7 +62,7 @@ def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[
                     "window_days": window,
                     "is_primary_window": window == study.primary,
                     "is_infused": subject["is_infused"],
-                    **summarise(parts, outcome),
+                    **summarise(_event_parts(events, mine) + doubts, is_dated),
                     "events": len(counted),
                     "late_events": len(late),
                     "rejected_rows": len(rejected),
@@ -67,10 +76,12 @@ def _event_parts(events: list[Event], placed: list[Row]) -> list[Part]:
     window_reason = {"partly": {"onset_partly_in_window"}, "no_infusion_date": {"no_infusion_date"}}
     parts = []
     for row in placed:
-        if row["window_status"] not in COUNTED or row["high"] == 0:
+        if row["window_status"] not in COUNTED:
             continue
         decided = by_id[row["event_id"]].decided
-        reasons = decided.reasons | window_reason.get(row["window_status"], set())
+        reasons = decided.reasons
+        if decided.disposition not in SILENT:
+            reasons |= window_reason.get(row["window_status"], set())
         interval = Interval(row["low"], row["point"], row["high"])
         parts.append(Part(interval, decided.domains, reasons, decided.requires))
     return parts
@@ -79,13 +90,14 @@ def _event_parts(events: list[Event], placed: list[Row]) -> list[Part]:
 def _doubts(study: Study, subject: Row) -> list[Part]:
     """What could be there: a rejected row that may be an ICANS sign, a table that is not complete."""
     anything = Interval(0, None, 4 if subject["vital_status"] == "alive" else 5)
-    doubts = [
-        Part(anything, frozenset(), frozenset({"rejected_row"}), frozenset())
-        for row in study.rows_of("core_rejected_rows", subject["subject_id"])
-        if is_event_row(row) and not is_harmless(study, row, subject["population"])
-    ]
+    doubts = []
+    for row in study.rows_of("core_rejected_rows", subject["subject_id"]):
+        if is_event_row(row):
+            interval = NOTHING if is_harmless(study, row, subject["population"]) else anything
+            domains = EVERY_DOMAIN if interval.high else frozenset[str]()
+            doubts.append(Part(interval, domains, frozenset({"rejected_row"}), WITHHELD))
     if not study.manifest.ae_table_complete:
-        doubts.append(Part(anything, frozenset(), frozenset({"table_incomplete"}), frozenset()))
+        doubts.append(Part(anything, EVERY_DOMAIN, frozenset({"table_incomplete"}), WITHHELD))
     return doubts
 
 
@@ -94,37 +106,37 @@ def is_event_row(rejected: Row) -> bool:
 
 
 def is_harmless(study: Study, rejected: Row, population: str) -> bool:
-    """The term can be read, and no grade of it could be an ICANS sign."""
+    """The term can be read, and no grade of it could be an ICANS sign in this subject."""
     grading = study.manifest.grading
-    version = grading.version if grading.scale == "ctcae" else None
+    version = normalise_version(grading.scale, grading.version) if grading.scale == "ctcae" else None
     found = resolve(rejected, version, grading.verbatim_terms, study.release)
     if found.concept_id is None:
         return not found.is_in_scope
-    return excluded_at_every_grade(found.concept_id, population, study.release)
+    readings = {"adult": (False,), "child": (True,), "unknown": (False, True)}[population]
+    return all(excluded_at_every_grade(found.concept_id, child, study.release) for child in readings)
 
 
-def summarise(parts: list[Part], outcome: str | None) -> Row:
+def summarise(parts: list[Part], is_evaluable: bool) -> Row:
     """Union of the parts, who sets each of its three values, and the result in one word."""
     total = Union()
     for part in parts:
         total = total.add(part.interval)
     result = total.result()
-    if outcome is None:
-        outcome = "ICANS" if result.low >= 1 else "NOT_ICANS" if result.high == 0 else "INDETERMINATE"
+    outcome = "ICANS" if result.low >= 1 else "NOT_ICANS" if result.high == 0 else "INDETERMINATE"
     drivers = {
         "low_domains": [p for p in parts if result.low and p.interval.low == result.low],
         "point_domains": [p for p in parts if result.point and p.interval.point == result.point],
         "high_domains": [p for p in parts if result.high and p.interval.high == result.high],
     }
+    is_open = result.low < result.high
     return {
         **result.as_columns(),
-        "outcome": outcome,
+        "outcome": outcome if is_evaluable else "NOT_EVALUABLE",
         **{name: _joined(p.domains for p in behind) for name, behind in drivers.items()},
         "review_reasons": _joined(part.reasons for part in parts),
-        "requires": _joined(part.requires for part in parts),
+        "requires": _joined(p.requires for p in parts if is_open and p.interval.low < p.interval.high),
     }
 
 
-def _joined(parts: object) -> str | None:
-    found: set[str] = set().union(*parts)  # type: ignore[misc]
-    return "|".join(sorted(found)) or None
+def _joined(parts: Iterable[frozenset[str]]) -> str | None:
+    return "|".join(sorted(frozenset[str]().union(*parts))) or None
