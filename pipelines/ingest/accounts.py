@@ -1,0 +1,145 @@
+"""The accounts of staging: rows that cannot be used, rows left out, and that all of them add up.
+
+Only the keeping and counting of rows may live here, nothing that reads a cell of a usable row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from pipelines.ingest.cells import FileCells, clean, clean_code
+from pipelines.ingest.findings import Rule, finding
+from pipelines.ingest.parse_grades import HALF_GRADE
+from schemas.errors import SchemaError
+from schemas.evidence import CoreAdverseEvents, CoreSubjects
+from schemas.manifest import StudyManifest
+
+_CARRIED: Final = (
+    *("subject_id", "verbatim_term", "lowest_level_term", "preferred_term", "llt_code", "pt_code"),
+    "body_system",
+)
+
+
+def half_grade_rejects(file: FileCells, half: pl.DataFrame) -> pl.DataFrame:
+    """Rows with a half grade as rejected rows, with all their cells."""
+    return half.join(file.cells(half), on=["source_file", "source_row"], how="left").with_columns(
+        study_id=pl.lit(file.manifest.study),
+        table_name=pl.lit(file.table_name),
+        rule_id=pl.lit(HALF_GRADE),
+        reason=pl.lit("a half grade; the study's manifest does not accept half grades"),
+        next_action=pl.lit("correct the grade, or set grading.half_grades: ceil"),
+    )
+
+
+def reader_rejects(file: FileCells) -> pl.DataFrame:
+    """Rows the reader rejected, with subject and terms where the row did split into named cells."""
+    carried: dict[str, list[str | None]] = {name: [] for name in _CARRIED}
+    for cells in file.table.rejected.get_column("cells"):
+        named = json.loads(cells)
+        for name, values in carried.items():
+            value = named.get(file.columns.get(name)) if name in file.columns else None
+            values.append(value if isinstance(value, str) else None)
+    known = {name: pl.Series(name, values, dtype=pl.String) for name, values in carried.items()}
+    codes = ("subject_id", "llt_code", "pt_code")
+    return file.table.rejected.with_columns(**known).with_columns(
+        pl.lit(file.manifest.study).alias("study_id"),
+        pl.lit(file.table_name).alias("table_name"),
+        pl.lit(file.path).alias("source_file"),
+        *((clean_code if name in codes else clean)(pl.col(name)) for name in _CARRIED),
+    )
+
+
+def account(file: FileCells, used: int) -> None:
+    """Raise `SchemaError` unless rows read = rows used (staged or rejected here) + filtered + unreadable."""
+    total = used + file.filtered + file.table.rejected.height
+    if total != file.table.rows_in:
+        raise SchemaError(
+            f"{file.table.rows_in} rows were read but {total} are accounted for",
+            file=file.path,
+            next_action="report this defect; nothing was published",
+        )
+
+
+def source_rows(
+    files: Sequence[FileCells], staged: dict[str, list[pl.DataFrame]], manifest: StudyManifest
+) -> list[pl.DataFrame]:
+    """Cells of the rows whose key is missing or repeated, the only rows that checks can reject."""
+    suspects = []
+    for table_name, key in (
+        ("adverse_events", CoreAdverseEvents.info().key[1:]),
+        ("subjects", CoreSubjects.info().key[1:]),
+        ("infusions", ("subject_id",)),
+        ("sedation", ("subject_id",)),
+    ):
+        frames = [frame.select("source_file", "source_row", *key) for frame in staged[table_name]]
+        if frames:
+            rows = pl.concat(frames)
+            doubled = (
+                pl.struct(key).is_duplicated() if table_name in ("adverse_events", "subjects") else False
+            )
+            suspects.append(
+                rows.filter(pl.col("subject_id").is_null() | doubled).select("source_file", "source_row")
+            )
+    if not suspects:
+        return []
+    wanted = pl.concat(suspects)
+    return [file.cells(wanted).with_columns(study_id=pl.lit(manifest.study)) for file in files]
+
+
+_FILTERED = Rule(
+    "STG-ROWS-FILTERED",
+    "*",
+    "info",
+    "Rows left out because the manifest says so: files[].where, infusions.products or infusions.source",
+    "none, if these are the rows the study means to leave out",
+)
+_READER = Rule(
+    "STG-ROWS-UNREADABLE",
+    "*",
+    "error",
+    "Rows the reader could not split or decode",
+    "see core_rejected_rows; correct the file or its encoding and delimiter in the manifest",
+)
+HALF_GRADES = Rule(
+    HALF_GRADE,
+    "grade",
+    "error",
+    "Half grades: rejected, unless the manifest rounds them up",
+    "ask the sponsor for whole grades, or set grading.half_grades: ceil",
+)
+_BLANKS = Rule(
+    "STG-BLANK-CELLS",
+    "*",
+    "info",
+    "Blank SAS cells that were read as null (count of cells; never a failure)",
+    "none",
+)
+
+
+def file_findings(manifest: StudyManifest, files: Sequence[FileCells]) -> list[dict[str, object]]:
+    """What happened to the rows of each table before they were staged."""
+    rows = []
+    for table_name in sorted({file.table_name for file in files}):
+        own = [file for file in files if file.table_name == table_name]
+        total = sum(file.table.rows_in for file in own)
+        unread = pl.concat(
+            file.table.rejected.select(pl.lit(file.path).alias("source_file"), "source_row") for file in own
+        )
+        filtered = sum(file.filtered for file in own)
+        rows.append(finding(_FILTERED, manifest.study, table_name, count=filtered, denominator=total))
+        rows.append(
+            finding(
+                _READER, manifest.study, table_name, count=unread.height, denominator=total, places=unread
+            )
+        )
+        blanks = sum(file.table.blanks_to_null for file in own)
+        cells = sum(file.table.frame.height * (file.table.frame.width - 1) for file in own)
+        rows.append(
+            finding(_BLANKS, manifest.study, table_name, count=blanks, denominator=cells)
+            | {"status": "pass" if cells else "not_applicable"}
+        )
+    return rows

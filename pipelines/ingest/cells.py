@@ -1,0 +1,247 @@
+"""From the cells of one file to typed columns: cleaning, parsing of distinct texts, keeping what failed.
+
+Only machinery shared by the staged tables may live here: no field, no word list, no clinical meaning.
+Every distinct text is parsed once and joined back, so cost follows the number of different texts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from pipelines.ingest.column_names import find_column, imputation_flags, resolve_columns
+from pipelines.ingest.findings import Rule, finding
+from pipelines.ingest.parse_dates import DATE_RULES, UNREADABLE_TIME, is_sas_day_column, read_date
+from pipelines.ingest.parse_words import Words
+from pipelines.ingest.raw import ROW, RawTable
+from schemas.errors import ManifestError
+from schemas.evidence import CoreParseProblems
+from schemas.manifest import FIELDS, StudyManifest
+
+INSTANT: Final = pl.Datetime("us")
+_RULE: Final = "__rule"
+_POINT_ZERO: Final = r"^(-?\d+)\.0+$"
+
+Reader = Callable[..., tuple[Any, ...]]
+
+
+@dataclass
+class FileCells:
+    """One file on its way to a staged table: cleaned texts per field, and what could not be read.
+
+    `frame` holds `source_file`, `source_row` and one text column per field of the role (null: no
+    column, or nothing but blanks in the cell); typed columns are added to it. `problems` and `findings`
+    collect what `core_parse_problems` and `core_findings` will say about it.
+    """
+
+    table: RawTable
+    manifest: StudyManifest
+    table_name: str
+    columns: dict[str, str]
+    frame: pl.DataFrame
+    filtered: int
+    problems: list[pl.DataFrame] = field(default_factory=list)
+    counts: list[tuple[Rule, str, pl.DataFrame, int]] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """Path of the file inside the study folder."""
+        return self.table.spec.path
+
+    def parse(self, inputs: Sequence[str], read: Reader, outputs: Mapping[str, pl.DataType]) -> None:
+        """Add `outputs`, computed by `read` from each distinct combination of the `inputs` texts."""
+        distinct = self.frame.select(inputs).unique()
+        parsed = pl.DataFrame(
+            [read(*texts) for texts in distinct.iter_rows()], schema=dict(outputs), orient="row"
+        )
+        answers = pl.concat([distinct, parsed], how="horizontal")
+        self.frame = self.frame.join(
+            answers, on=list(inputs), how="left", nulls_equal=True, maintain_order="left"
+        )
+
+    def parse_words(self, name: str, words: Words[Any], target: str, dtype: pl.DataType) -> None:
+        """Read a field with a word list into `target`; an unlisted word becomes null and a problem.
+
+        Leading underscores keep a typed column apart from the text of its field until both are written.
+        """
+
+        def read(text: str | None) -> tuple[Any, str | None]:
+            code, readable = words.read(text)
+            return code, None if readable else words.rule_id
+
+        self.parse([name], read, {target: dtype, _RULE: pl.String()})
+        self.note(
+            name, target.lstrip("_"), {words.rule_id: "The text is not one of the words this column can hold"}
+        )
+
+    def parse_date(self, name: str, prefix: str, time: str | None = None) -> None:
+        """Read a date field into `<prefix>_earliest`, `_latest` and `_precision`."""
+        inputs = [name]
+        column = self.columns.get(name)
+        flags = (None, None) if column is None else imputation_flags(self.table.frame.columns, column)
+        sas_days = is_sas_day_column(self.frame.get_column(name).unique().to_list())
+        order = self.table.spec.date_order
+        extras = {
+            "time_text": time if time in self.columns else None,
+            "imputed": self._extra("__date_flag", flags[0]),
+            "time_imputed": self._extra("__time_flag", flags[1]),
+        }
+        named = {key: extra for key, extra in extras.items() if extra is not None}
+        inputs += list(named.values())
+
+        def read(text: str | None, *others: str | None) -> tuple[Any, ...]:
+            return tuple(
+                read_date(text, order=order, sas_days=sas_days, **dict(zip(named, others, strict=True)))
+            )
+
+        outputs = {f"{prefix}_earliest": INSTANT, f"{prefix}_latest": INSTANT}
+        self.parse(inputs, read, {**outputs, f"{prefix}_precision": pl.String(), _RULE: pl.String()})
+        self.note(name, f"{prefix}_earliest", DATE_RULES, time=named.get("time_text"))
+        self.frame = self.frame.drop("__date_flag", "__time_flag", strict=False)
+
+    def _extra(self, alias: str, column: str | None) -> str | None:
+        """Add a companion column of the file to the frame under `alias`."""
+        if column is None:
+            return None
+        texts = self.table.frame.select(pl.col(ROW).alias("source_row"), clean(pl.col(column)).alias(alias))
+        self.frame = self.frame.join(texts, on="source_row", how="left", maintain_order="left")
+        return alias
+
+    def note(self, name: str, target: str, rules: Mapping[str, str], time: str | None = None) -> None:
+        """Keep the cells whose rule column is filled and count every rule over the recorded cells.
+
+        With a `time` column, a time that could not be read is kept as a cell of that column.
+        """
+        failed = self.frame.filter(pl.col(_RULE).is_not_null())
+        in_time = pl.col(_RULE).is_null()
+        if time is not None:
+            in_time = (pl.col(_RULE) == UNREADABLE_TIME) & pl.col(time).is_not_null()
+            self._keep_problems(time, target, failed.filter(in_time))
+        self._keep_problems(name, target, failed.filter(~in_time))
+        recorded = self.frame.height - self.frame.get_column(name).null_count()
+        for rule_id, words in rules.items():
+            places = failed.filter(pl.col(_RULE) == rule_id).select("source_file", "source_row")
+            rule = Rule(
+                rule_id, target, "warning", words, "see core_parse_problems; correct the cell or the manifest"
+            )
+            self.counts.append((rule, target, places, recorded))
+        self.frame = self.frame.drop(_RULE)
+
+    def _keep_problems(self, name: str, target: str, rows: pl.DataFrame) -> None:
+        if not rows.height:
+            return
+        self.problems.append(
+            rows.select(
+                study_id=pl.lit(self.manifest.study),
+                table_name=pl.lit(self.table_name),
+                source_file="source_file",
+                source_row="source_row",
+                column_name=pl.lit(self.columns[name]),
+                field_name=pl.lit(target),
+                text=pl.col(name),
+                rule_id=pl.col(_RULE),
+            ).cast(pl.Schema(CoreParseProblems.polars_schema()))
+        )
+
+    def cells(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """`source_file`, `source_row` and `cells` (JSON, as read) of the given rows of this file."""
+        texts = [name for name in self.table.frame.columns if name != ROW]
+        wanted = rows.filter(pl.col("source_file") == self.path).select("source_row").unique()
+        kept = self.table.frame.rename({ROW: "source_row"}).join(wanted, on="source_row", how="semi")
+        rendered = [
+            json.dumps(dict(zip(texts, row, strict=True)), ensure_ascii=False)
+            for row in kept.select(texts).iter_rows()
+        ]
+        return kept.select(
+            pl.lit(self.path).alias("source_file"),
+            "source_row",
+            pl.Series("cells", rendered, dtype=pl.String),
+        )
+
+    def row_digests(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """`source_row` and `digest`: 16 hex digits of the sha256 of the row's length-prefixed cells."""
+        texts = [name for name in self.table.frame.columns if name != ROW]
+        joined = pl.concat_str(
+            pl.when(pl.col(name).is_null())
+            .then(pl.lit("-1:"))
+            .otherwise(pl.concat_str(pl.col(name).str.len_bytes().cast(pl.String), pl.lit(":"), pl.col(name)))
+            for name in texts
+        )
+        wanted = self.table.frame.join(rows.select(pl.col("source_row").alias(ROW)), on=ROW, how="semi")
+        digests = [
+            hashlib.sha256(text.encode()).hexdigest()[:16]
+            for text in wanted.select(joined.alias("t")).get_column("t")
+        ]
+        return wanted.select(pl.col(ROW).alias("source_row"), pl.Series("digest", digests, dtype=pl.String))
+
+
+def clean(column: pl.Expr) -> pl.Expr:
+    """The text without blanks at its ends; null when nothing is left."""
+    stripped = column.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def clean_code(column: pl.Expr) -> pl.Expr:
+    """A cleaned identifier or code; a whole number that SAS or Excel wrote as 7.0 is 7."""
+    return clean(column).str.replace(_POINT_ZERO, "$1")
+
+
+def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> FileCells:
+    """Resolve the columns of a file, apply its `where` filter and clean the texts of its fields.
+
+    Raises `ManifestError` when a column the manifest names, or one the role needs, is not there.
+    """
+    spec, names = table.spec, [name for name in table.frame.columns if name != ROW]
+    columns = resolve_columns(spec, names, manifest.grading.scale)
+    kept = pl.lit(value=True)
+    for name, allowed in spec.where.items():
+        column = find_column(names, name)
+        if column is None:
+            raise ManifestError(
+                "the manifest filters on this column but the file has no such column",
+                file=spec.path,
+                column=name,
+                next_action=f"correct files[].where in study.yaml; the file has: {', '.join(names)}",
+            )
+        kept = kept & pl.col(column).str.strip_chars().fill_null("").is_in([text.strip() for text in allowed])
+    rows = table.frame.filter(kept) if spec.where else table.frame
+    codes = ("subject_id", "event_id", "llt_code", "pt_code")
+    fields = [
+        (
+            (clean_code if name in codes else clean)(pl.col(columns[name]))
+            if name in columns
+            else pl.lit(None, pl.String)
+        ).alias(name)
+        for name in FIELDS[spec.role]
+    ]
+    frame = rows.select(pl.lit(spec.path).alias("source_file"), pl.col(ROW).alias("source_row"), *fields)
+    return FileCells(table, manifest, table_name, columns, frame, table.frame.height - rows.height)
+
+
+def summed_findings(study_id: str, files: Sequence[FileCells]) -> list[dict[str, object]]:
+    """One finding per rule, table and column, over all files that hold the column."""
+    merged: dict[tuple[str, str, str], list[tuple[Rule, pl.DataFrame, int]]] = {}
+    for file in files:
+        for rule, column, places, recorded in file.counts:
+            merged.setdefault((rule.rule_id, file.table_name, column), []).append((rule, places, recorded))
+    rows: list[dict[str, object]] = []
+    for (_, table_name, column), parts in merged.items():
+        places = pl.concat([part[1] for part in parts])
+        total = sum(part[2] for part in parts)
+        rows.append(
+            finding(
+                parts[0][0],
+                study_id,
+                table_name,
+                count=places.height,
+                denominator=total,
+                places=places,
+                column=column,
+            )
+        )
+    return rows

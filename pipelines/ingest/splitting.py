@@ -1,0 +1,183 @@
+"""One staged table in, its valid and its rejected rows out.
+
+Only the splitting of rows may live here: missing subject, schema (Pandera on the collected frame),
+repeated keys. What the tables mean to each other is in `checking`, rules that only report in `rules`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pandera.polars as pa
+import polars as pl
+from pandera.config import ValidationDepth, get_config_context
+
+from pipelines.ingest.findings import Rule
+from schemas.base import Table
+from schemas.errors import SchemaError
+from schemas.evidence import CoreRejectedRows
+
+PLACE: Final = ["source_file", "source_row"]
+REJECTIONS: Final = (
+    Rule(
+        "CHK-SUBJECT-MISSING",
+        "subject_id",
+        "error",
+        "A row names its subject",
+        "find out whose row it is; nobody is graded by it",
+    ),
+    Rule(
+        "CHK-DUPLICATE-ROW",
+        "*",
+        "warning",
+        "No row is in the table twice with the same cells",
+        "none, if the row was exported twice; the first one is used",
+    ),
+    Rule(
+        "CHK-KEY-CONFLICT",
+        "*",
+        "error",
+        "No two rows with different cells have the same key",
+        "find out which row is right; until then none of them is used",
+    ),
+    Rule(
+        "CHK-SCHEMA",
+        "*",
+        "error",
+        "A row fits the schema of its table",
+        "report this defect with the rule named",
+    ),
+)
+"""Why a row is rejected here, and what would make it usable."""
+
+
+def assert_validation_is_on() -> None:
+    """A switch in the environment must never turn checking into a green no-op."""
+    config = get_config_context()
+    if (
+        not config.validation_enabled
+        or config.use_narwhals_backend
+        or config.validation_depth not in (None, ValidationDepth.SCHEMA_AND_DATA)
+    ):
+        raise SchemaError(
+            "pandera validation is switched off or limited by an environment variable",
+            next_action="unset PANDERA_VALIDATION_ENABLED, PANDERA_VALIDATION_DEPTH and "
+            "PANDERA_USE_NARWHALS_BACKEND",
+        )
+
+
+def split_rows(
+    frame: pl.DataFrame, model: type[Table], table_name: str, cells: pl.DataFrame, key: tuple[str, ...] = ()
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Valid and rejected rows; without a key, rows may repeat (split bags, several periods)."""
+    unowned = frame.filter(pl.col("subject_id").is_null())
+    valid, invalid = split_by_schema(frame.filter(pl.col("subject_id").is_not_null()), model)
+    rejects = [
+        _reject(unowned, table_name, cells, "CHK-SUBJECT-MISSING", "the row names no subject"),
+        _reject(invalid, table_name, cells, "CHK-SCHEMA", "the row does not fit its schema"),
+    ]
+    if key:
+        doubled = valid.filter(pl.struct(key).is_duplicated())
+        content = _with_cells(doubled, cells)
+        first = (pl.struct(PLACE) == pl.struct(PLACE).min()).over(key)
+        conflict = (pl.col("cells").n_unique() > 1).over(key)
+        conflicts, repeats = content.filter(conflict), content.filter(~conflict & ~first)
+        named = " and ".join(key)
+        rejects.append(
+            _reject(
+                conflicts,
+                table_name,
+                cells,
+                "CHK-KEY-CONFLICT",
+                f"another row with different cells has the same {named}",
+            )
+        )
+        rejects.append(
+            _reject(
+                repeats,
+                table_name,
+                cells,
+                "CHK-DUPLICATE-ROW",
+                "an earlier row of the table has exactly these cells",
+            )
+        )
+    lost = pl.concat(rejects)
+    kept = valid.join(lost, on=PLACE, how="anti")
+    if kept.height + lost.height != frame.height:
+        raise SchemaError(
+            f"{table_name}: {frame.height} rows staged but {kept.height} valid and {lost.height} rejected",
+            next_action="report this defect; nothing was published",
+        )
+    return kept, lost
+
+
+def split_by_schema(frame: pl.DataFrame, model: type[Table]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows that fit the schema, and the others with `broken`, the column and check that stopped each.
+
+    Raises `SchemaError` when the frame as a whole does not fit (a missing column, a wrong type).
+    """
+    ordered = frame.select(pl.col(name) for name in model.polars_schema() if name in frame.columns)
+    try:
+        model.validate(ordered, lazy=True)
+    except pa.errors.SchemaErrors as failure:
+        cases = failure.failure_cases
+        whole = cases.filter(pl.col("index").is_null())
+        if whole.height:
+            listed = "; ".join(
+                f"{column}: {check}" for column, check in whole.select("column", "check").unique().iter_rows()
+            )
+            raise SchemaError(
+                f"{model.info().name} does not fit its schema: {listed}",
+                next_action="report this defect; nothing was published",
+            ) from None
+        broken = (
+            cases.select(
+                pl.col("index").cast(pl.UInt32), pl.format("{}: {}", "column", "check").alias("broken")
+            )
+            .unique()
+            .group_by("index")
+            .agg(pl.col("broken").sort().str.join("; "))
+        )
+        indexed = frame.with_row_index("index")
+        return (
+            indexed.join(broken, on="index", how="anti").drop("index"),
+            indexed.join(broken, on="index", how="inner").drop("index"),
+        )
+    return frame, frame.clear().with_columns(broken=pl.lit(None, pl.String))
+
+
+def _with_cells(rows: pl.DataFrame, cells: pl.DataFrame) -> pl.DataFrame:
+    """Add `cells`: as read where staging kept them, else the staged columns."""
+    known = rows.join(cells.select(*PLACE, "cells"), on=PLACE, how="left")
+    if not known.get_column("cells").null_count():
+        return known
+    texts = [name for name in rows.columns if name not in PLACE]
+    rendered = [
+        json.dumps(
+            {k: None if v is None else str(v) for k, v in zip(texts, row, strict=True)}, ensure_ascii=False
+        )
+        for row in known.select(texts).iter_rows()
+    ]
+    return known.with_columns(pl.coalesce("cells", pl.Series("cells", rendered, dtype=pl.String)))
+
+
+def _reject(
+    rows: pl.DataFrame, table_name: str, cells: pl.DataFrame, rule_id: str, reason: str
+) -> pl.DataFrame:
+    rule = next(rule for rule in REJECTIONS if rule.rule_id == rule_id)
+    content = rows if "cells" in rows.columns else _with_cells(rows, cells)
+    words = pl.lit(reason)
+    if "broken" in content.columns:
+        words = pl.format("{} ({})", words, pl.col("broken"))
+    content = content.with_columns(
+        table_name=pl.lit(table_name),
+        rule_id=pl.lit(rule_id),
+        reason=words,
+        next_action=pl.lit(rule.next_action),
+    )
+    schema = CoreRejectedRows.polars_schema()
+    return content.select(
+        (pl.col(name) if name in content.columns else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in schema.items()
+    )

@@ -1,0 +1,338 @@
+"""Staging: from cells as read to typed rows, with everything unreadable kept beside them.
+
+Per role, which field becomes which column and with which reader may live here; how one text is read is
+in the `parse_*` modules, what makes a row unusable beyond its own cells in `checking`.
+
+Decisions
+- A row leaves staging only by the manifest's `where`, as exposure to another product, or as rejected
+  (by its reader, or for a half grade the study does not accept: STG-GRADE-HALF). Rows in = rows staged
+  + rejected + filtered is asserted for every file.
+- `is_fatal` is yes when the death flag of the event or its outcome says so (a contradiction is yes and
+  a finding), no when the flag says no or a non-fatal outcome is recorded; never from the grade.
+- `is_ongoing` is yes when its column says so, when the end date reads ONGOING, or when the outcome is
+  "not recovered" and no end is recorded.
+- `vital_status`: a death flag or a death date is dead; a flag of no is alive; a blank flag is unknown
+  unless the manifest says that it means alive.
+- An infusion of source `reference_start` is a subject row whose reference start is not blank; a row of
+  an exposure or infusion file without a date is an infusion at an unknown time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from pipelines.ingest.accounts import (
+    HALF_GRADES,
+    account,
+    file_findings,
+    half_grade_rejects,
+    reader_rejects,
+    source_rows,
+)
+from pipelines.ingest.cells import FileCells, open_file, summed_findings
+from pipelines.ingest.column_names import require_field
+from pipelines.ingest.conformance import conformance_findings
+from pipelines.ingest.findings import findings_frame
+from pipelines.ingest.parse_ages import AGE_RULES, read_age
+from pipelines.ingest.parse_grades import UNREADABLE_GRADE, read_grade
+from pipelines.ingest.parse_words import (
+    DEATH,
+    NON_FATAL_OUTCOMES,
+    ONGOING,
+    OUTCOME,
+    RELATIONSHIP,
+    YES_NO,
+    fold,
+    read_scale,
+    read_version,
+)
+from pipelines.ingest.raw import RawStudy
+from schemas.base import Table
+from schemas.errors import ManifestError
+from schemas.evidence import (
+    CoreParseProblems,
+    CoreRejectedRows,
+    StagedAdverseEvents,
+    StagedInfusions,
+    StagedSedation,
+    StagedSourceRows,
+    StagedSubjects,
+)
+from schemas.manifest import StudyManifest
+
+Tables = dict[str, pl.DataFrame]
+
+TABLE_OF_ROLE = {
+    "adverse_events": "adverse_events",
+    "subjects": "subjects",
+    "exposure": "infusions",
+    "infusions": "infusions",
+    "sedation": "sedation",
+}
+"""`table_name` of the problems, rejected rows and findings of a file, by its role."""
+
+
+def stage_study(raw: RawStudy) -> Tables:
+    """Type every row of a study.
+
+    Returns `staged_adverse_events`, `staged_subjects`, `staged_infusions`, `staged_sedation`,
+    `staged_source_rows` (the cells of rows the checks may have to reject), `core_parse_problems`,
+    `core_rejected_rows` and the `core_findings` made so far. Raises `ManifestError` when a file lacks a
+    column it must have. Rows and columns of the result do not depend on the order of the files.
+    """
+    manifest = raw.manifest
+    files = [open_file(table, manifest, TABLE_OF_ROLE[table.spec.role]) for table in raw.tables]
+    rejected = [reader_rejects(file) for file in files]
+    staged: dict[str, list[pl.DataFrame]] = {
+        table: [] for table in ("adverse_events", "subjects", "infusions", "sedation")
+    }
+    rows: list[dict[str, object]] = []
+    for file in files:
+        stager = _STAGERS.get(file.table.spec.role, _stage_infusions)
+        frame, halves = stager(file)
+        staged[file.table_name].append(frame)
+        rejected.append(halves)
+        account(file, frame.height + halves.height)
+    staged["infusions"].extend(_reference_starts(files, manifest))
+    rows += summed_findings(manifest.study, files) + file_findings(manifest, files)
+    rows += conformance_findings(manifest, files)
+    tables = {
+        model.info().name: model.require(_stack(frames, model))
+        for model, frames in (
+            (StagedAdverseEvents, staged["adverse_events"]),
+            (StagedSubjects, staged["subjects"]),
+            (StagedInfusions, staged["infusions"]),
+            (StagedSedation, staged["sedation"]),
+            (CoreRejectedRows, rejected),
+            (CoreParseProblems, [_once(file.problems) for file in files]),
+            (StagedSourceRows, source_rows(files, staged, manifest)),
+        )
+    }
+    return tables | {"core_findings": findings_frame(rows)}
+
+
+def _stack(frames: Sequence[pl.DataFrame], model: type[Table]) -> pl.DataFrame:
+    schema = model.polars_schema()
+    return pl.concat(
+        [model.empty(), *(frame.select(pl.col(n).cast(t) for n, t in schema.items()) for frame in frames)]
+    )
+
+
+def _once(problems: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """A cell that two fields share is one problem: that of the field read first."""
+    frames = [CoreParseProblems.empty(), *problems]
+    return pl.concat(frames).unique(["source_row", "column_name"], keep="first", maintain_order=True)
+
+
+# -- roles -----------------------------------------------------------------------------------------------
+
+
+def _stage_adverse_events(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    manifest, grading = file.manifest, file.manifest.grading
+
+    def grade(text: str | None) -> tuple[Any, ...]:
+        read = read_grade(text, grading.half_grades)
+        return read.grade, read.status, UNREADABLE_GRADE if read.status == "unreadable" else None
+
+    def scale(text: str | None, version: str | None) -> tuple[Any, ...]:
+        read, inline, readable = read_scale(text)
+        chosen = "none" if not readable else read or grading.scale
+        written = version if fold(version) else inline
+        if written is None and chosen == grading.scale:
+            written = grading.version
+        known, versioned = (
+            read_version(chosen, written) if chosen not in ("severity", "none") else (None, True)
+        )
+        return (
+            chosen,
+            known,
+            None if readable else "STG-SCALE-UNKNOWN",
+            None if versioned else "STG-VERSION-UNKNOWN",
+        )
+
+    text, code = pl.String(), pl.Int8()
+    file.parse(["grade"], grade, {"__grade": code, "grade_status": text, "__rule": text})
+    file.note(
+        "grade", "grade", {UNREADABLE_GRADE: "The text is no grade; the row is kept, its grade is null"}
+    )
+    file.parse(
+        ["scale", "scale_version"],
+        scale,
+        {"__scale": text, "__version": text, "__rule": text, "__version_rule": text},
+    )
+    file.note("scale", "scale", {"STG-SCALE-UNKNOWN": "The scale of the row is not one the release knows"})
+    at_version = "scale_version" if "scale_version" in file.columns else "scale"
+    file.frame = file.frame.rename({"__version_rule": "__rule"})
+    file.note(
+        at_version,
+        "scale_version",
+        {"STG-VERSION-UNKNOWN": "The scale has no such version; every version stays possible"},
+    )
+    file.parse_date("start", "start", "start_time")
+    file.parse_date("end", "end", "end_time")
+    boolean = pl.Boolean()
+    file.parse_words("ongoing", ONGOING, "__is_ongoing", boolean)
+    file.parse_words("relationship", RELATIONSHIP, "__relationship", text)
+    file.parse_words("outcome", OUTCOME, "__outcome", text)
+    file.parse_words("fatal", DEATH, "__is_fatal", boolean)
+    file.parse_words("serious", YES_NO, "__is_serious", boolean)
+    file.parse_words("sponsor_neurotoxicity", YES_NO, "__is_sponsor_neurotoxicity", boolean)
+    halved = file.frame.filter(pl.col("grade_status").is_in(["half", "rounded_up"]))
+    recorded = file.frame.height - file.frame.get_column("grade").null_count()
+    file.counts.append((HALF_GRADES, "grade", halved.select("source_file", "source_row"), recorded))
+    half = file.frame.filter(pl.col("grade_status") == "half")
+    file.frame = file.frame.filter(pl.col("grade_status") != "half")
+    _name_events(file)
+    ends_open = pl.col("end").str.to_uppercase().is_in(["ONGOING", "CONTINUING"])
+    open_end = (pl.col("__outcome") == "not_recovered") & pl.col("end").is_null()
+    died = pl.col("__is_fatal").fill_null(value=False) | (pl.col("__outcome") == "fatal").fill_null(
+        value=False
+    )
+    survived = ~pl.col("__is_fatal") | pl.col("__outcome").is_in(NON_FATAL_OUTCOMES)
+    frame = file.frame.with_columns(
+        study_id=pl.lit(manifest.study),
+        grade_text=pl.col("grade"),
+        grade=pl.col("__grade"),
+        scale=pl.col("__scale"),
+        scale_version=pl.col("__version"),
+        start_text=_with_time_text("start", "start_time"),
+        end_text=_with_time_text("end", "end_time"),
+        is_ongoing=pl.when(pl.col("__is_ongoing").is_not_null())
+        .then("__is_ongoing")
+        .when((ends_open | open_end).fill_null(value=False))
+        .then(statement=True),
+        relationship=pl.col("__relationship"),
+        outcome=pl.col("__outcome"),
+        is_fatal=pl.when(died)
+        .then(statement=True)
+        .when(survived.fill_null(value=False))
+        .then(statement=False),
+        is_serious=pl.col("__is_serious"),
+        is_sponsor_neurotoxicity=pl.col("__is_sponsor_neurotoxicity"),
+    )
+    return frame, half_grade_rejects(file, half)
+
+
+def _name_events(file: FileCells) -> None:
+    """Give an event without a sequence number the digest of its cells: equal rows get equal names."""
+    unnamed = file.frame.filter(pl.col("event_id").is_null())
+    if unnamed.height:
+        file.frame = file.frame.join(file.row_digests(unnamed), on="source_row", how="left").with_columns(
+            event_id=pl.coalesce("event_id", pl.lit("x") + pl.col("digest"))
+        )
+
+
+def _with_time_text(date: str, time: str) -> pl.Expr:
+    return pl.when(pl.col(date).is_not_null()).then(
+        pl.concat_str(date, time, separator=" ", ignore_nulls=True)
+    )
+
+
+def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    boolean, has_unit = pl.Boolean(), "age_unit" in file.columns
+
+    def age(text: str | None, unit: str | None) -> tuple[Any, ...]:
+        return tuple(read_age(text, unit, has_unit_column=has_unit))
+
+    file.parse(["age", "age_unit"], age, {"age_years": pl.Float64(), "__rule": pl.String()})
+    file.note("age", "age_years", AGE_RULES)
+    file.parse_date("birth_date", "birth")
+    file.parse_date("death_date", "death")
+    file.parse_date("reference_start", "reference_start")
+    file.parse_words("developmental_delay", YES_NO, "has_developmental_delay", boolean)
+    file.parse_words("death_flag", DEATH, "__vital_status", boolean)
+    assumed = file.manifest.blank_death_flag_means_alive and "death_flag" in file.columns
+    blank_alive = pl.col("death_flag").is_null() & pl.lit(value=assumed)
+    # A death date that cannot be read is still a record of death; one that says unknown is not.
+    dated = pl.col("death_precision").ne("none") | _is_problem(file, "death_date")
+    died = pl.col("__vital_status").fill_null(value=False) | dated
+    frame = file.frame.with_columns(
+        study_id=pl.lit(file.manifest.study),
+        age_text=pl.when(pl.col("age").is_not_null()).then(
+            pl.concat_str("age", "age_unit", separator=" ", ignore_nulls=True)
+        ),
+        reference_start_text=pl.col("reference_start"),
+        vital_status=pl.when(died)
+        .then(pl.lit("dead"))
+        .when((~pl.col("__vital_status")).fill_null(value=False) | blank_alive)
+        .then(pl.lit("alive"))
+        .otherwise(pl.lit("unknown")),
+    )
+    file.frame = frame
+    return frame, CoreRejectedRows.empty()
+
+
+def _is_problem(file: FileCells, name: str) -> pl.Expr:
+    """Whether the cell of that field is among the problems of the file."""
+    column = file.columns.get(name)
+    rows = [frame.filter(pl.col("column_name") == column).get_column("source_row") for frame in file.problems]
+    known = pl.concat([pl.Series("source_row", [], dtype=pl.Int64), *rows])
+    return pl.col("source_row").is_in(known.implode())
+
+
+def _stage_infusions(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of the file the manifest takes infusions from; of an exposure file, those of the cell product."""
+    source, role = file.manifest.infusions.source, file.table.spec.role
+    used = (role == "exposure" and source == "exposure") or (role == "infusions" and source == "table")
+    before = file.frame.height
+    if not used:
+        file.frame = file.frame.clear()
+    products = file.manifest.infusions.products
+    if used and role == "exposure" and products and before:
+        require_field(file.table.spec, ("product",), file.columns, file.manifest.grading.scale)
+        wanted = {fold(product) for product in products}
+        file.parse(["product"], lambda text: (fold(text) in wanted,), {"__wanted": pl.Boolean()})
+        found = file.frame.get_column("product").drop_nulls().unique().sort().to_list()
+        file.frame = file.frame.filter("__wanted")
+        if not file.frame.height:
+            raise ManifestError(
+                f"no row is of the products {', '.join(products)}; the column holds {', '.join(found[:10])}",
+                file=file.path,
+                column=file.columns["product"],
+                next_action="correct infusions.products in study.yaml",
+            )
+    file.filtered += before - file.frame.height
+    file.parse_date("date", "infusion", "time")
+    frame = file.frame.with_columns(
+        study_id=pl.lit(file.manifest.study), infusion_text=_with_time_text("date", "time")
+    )
+    return frame, CoreRejectedRows.empty()
+
+
+def _stage_sedation(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    file.parse_date("start", "start")
+    file.parse_date("end", "end")
+    return file.frame.with_columns(study_id=pl.lit(file.manifest.study)), CoreRejectedRows.empty()
+
+
+_STAGERS = {
+    "adverse_events": _stage_adverse_events,
+    "subjects": _stage_subjects,
+    "sedation": _stage_sedation,
+}
+
+
+def _reference_starts(files: Sequence[FileCells], manifest: StudyManifest) -> list[pl.DataFrame]:
+    """Infusions that the subject table gives: subjects with a reference start, read or not."""
+    if manifest.infusions.source != "reference_start":
+        return []
+    frames = []
+    for file in files:
+        if file.table.spec.role == "subjects":
+            require_field(file.table.spec, ("reference_start",), file.columns, manifest.grading.scale)
+            treated = file.frame.filter(
+                pl.col("reference_start").is_not_null() & pl.col("subject_id").is_not_null()
+            )
+            frames.append(
+                treated.with_columns(
+                    product=pl.lit(manifest.product, pl.String),
+                    infusion_text=pl.col("reference_start"),
+                    infusion_earliest=pl.col("reference_start_earliest"),
+                    infusion_latest=pl.col("reference_start_latest"),
+                    infusion_precision=pl.col("reference_start_precision"),
+                )
+            )
+    return frames
