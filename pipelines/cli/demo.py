@@ -20,15 +20,15 @@ from schemas.errors import StoreError
 SUMMARY: Final = """
 WITH counted AS (
   SELECT run_id, study_id,
-    max(subjects) FILTER (estimate = 'source_broad' AND threshold = 1) AS ctcae_any,
-    max(subjects) FILTER (estimate = 'source_broad' AND threshold = 3) AS ctcae_3,
-    max(subjects) FILTER (estimate = 'icans_low' AND threshold = 1) AS low_any,
-    max(subjects) FILTER (estimate = 'icans_low' AND threshold = 3) AS low_3,
-    max(subjects) FILTER (estimate = 'icans_point' AND threshold = 1) AS point_any,
-    max(subjects) FILTER (estimate = 'icans_point' AND threshold = 3) AS point_3,
-    max(subjects) FILTER (estimate = 'icans_high' AND threshold = 1) AS high_any,
-    max(subjects) FILTER (estimate = 'icans_high' AND threshold = 3) AS high_3
-  FROM core_incidence JOIN core_studies USING (run_id, study_id)
+    max(i.subjects) FILTER (estimate = 'source_broad' AND threshold = 1) AS ctcae_any,
+    max(i.subjects) FILTER (estimate = 'source_broad' AND threshold = 3) AS ctcae_3,
+    max(i.subjects) FILTER (estimate = 'icans_low' AND threshold = 1) AS low_any,
+    max(i.subjects) FILTER (estimate = 'icans_low' AND threshold = 3) AS low_3,
+    max(i.subjects) FILTER (estimate = 'icans_point' AND threshold = 1) AS point_any,
+    max(i.subjects) FILTER (estimate = 'icans_point' AND threshold = 3) AS point_3,
+    max(i.subjects) FILTER (estimate = 'icans_high' AND threshold = 1) AS high_any,
+    max(i.subjects) FILTER (estimate = 'icans_high' AND threshold = 3) AS high_3
+  FROM core_incidence i JOIN core_studies USING (run_id, study_id)
   WHERE window_days = primary_window_days
   GROUP BY run_id, study_id
 ), changed AS (
@@ -137,7 +137,8 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
             }
         )
         return
-    print_table(columns, rows)
+    # Studies side by side: sixteen columns would not fit a terminal.
+    print_table(columns[:1] + [row[0] for row in rows], list(zip(columns, *rows, strict=True))[1:])
     print()
     print(LEGEND)
     print()

@@ -60,6 +60,14 @@ def explain_event(run: StoredRun, subject: str, event: str) -> Facts:
     record = _only(run, "core_adverse_events", subject_id=subject, event_id=event)
     study = run.table("core_studies").row(0, named=True)
     return {
+        "result": {
+            "study": run.study_id,
+            "subject": subject,
+            "event": event,
+            "concept": grade["concept_id"],
+            "source_grade": grade["source_grade"],
+            "interval": _interval(grade),
+        },
         "source": _source(run, grade),
         "term": _term(run, grade, record),
         "grade": _grade(run, grade, record),
@@ -138,13 +146,11 @@ def _source(run: StoredRun, grade: Mapping[str, Any]) -> Facts:
 
 def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -> Facts:
     key, concept = grade["term_key"], grade["concept_id"]
-    rows = [
-        row
-        for row in run.table("map_terms").iter_rows(named=True)
-        if concept is not None and row["concept_id"] == concept and key in (row["term_key"], row["code"])
-    ]
-    versions = {grade["scale_version"], "any"}
-    exact = [row for row in rows if row["scale_version"] in versions]
+    matched = "code" if grade["match_method"] in ("llt_code", "pt_code") else "term_key"
+    rows = _rows(run.table("map_terms"), concept_id=concept, **{matched: key}) if concept else []
+    rows = [row for row in rows if row["scale_version"] in (grade["scale_version"], "any")] or rows
+    if matched == "term_key":  # a term is listed once more with each of its codes
+        rows = [row for row in rows if not row["code"]] or rows
     label = [row["label"] for row in _rows(run.table("map_concepts"), concept_id=concept)] if concept else []
     return {
         "verbatim": record["verbatim_term"],
@@ -161,7 +167,7 @@ def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -
                 name: row[name]
                 for name in ("term", "code", "scale_version", "relation", "justification", "source", "note")
             }
-            for row in exact or rows
+            for row in rows
         ],
     }
 

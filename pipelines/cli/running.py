@@ -125,8 +125,8 @@ def run_publish(home_option: Path | None, as_json: bool) -> int:
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
     """One line per study: run id and whether the run is new."""
     print_table(
-        ("study", "run", "state", "folder"),
-        [(o.study_id, o.run_id and o.run_id[:SHORT], o.state, o.folder) for o in outcomes],
+        ("study", "run", "state"),
+        [(o.study_id, o.run_id and o.run_id[:SHORT], o.state) for o in outcomes],
     )
 
 

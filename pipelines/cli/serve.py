@@ -14,7 +14,6 @@ from pipelines.home import resolve_home
 from schemas.errors import RegradeError
 
 LOOPBACK = "127.0.0.1"
-INSTANCE = "# Written by regrade ui; yours to change.\ntelemetry:\n  enabled: false\n"
 
 
 def run_ui(home_option: Path | None, port: int) -> int:
@@ -27,15 +26,12 @@ def run_ui(home_option: Path | None, port: int) -> int:
             "the web interface (dagster-webserver) is not installed",
             next_action="install it with: pip install 'icans-regrade[ui]'; all other commands work without",
         )
-    home = resolve_home(home_option).ensure()
-    home.dagster.mkdir(parents=True, exist_ok=True)
-    settings = home.dagster / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text(INSTANCE, encoding="utf-8")
+    home = resolve_home(home_option)
+    dagster_home = home.ensure_dagster()
     say(f"regrade: http://{LOOPBACK}:{port} for {home.root}; Ctrl-C ends it")
     process = subprocess.Popen(
         ui_command(port),
-        env={**os.environ, "DAGSTER_HOME": str(home.dagster), "REGRADE_HOME": str(home.root)},
+        env={**os.environ, "DAGSTER_HOME": str(dagster_home), "REGRADE_HOME": str(home.root)},
     )
     try:
         code = process.wait()

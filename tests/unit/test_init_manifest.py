@@ -49,7 +49,11 @@ def public(tmp_path: Path, name: str) -> Path:
     return folder
 
 
-AE = "USUBJID,AESEQ,AETERM,AEDECOD,AETOXGR,AESTDTC\n1,1,a,Headache,3,2017-03-04\n2,1,b,Seizure,GRADE 2,2017-03-05\n"
+AE = (
+    "USUBJID,AESEQ,AETERM,AEDECOD,AETOXGR,AESTDTC\n"
+    "1,1,a,Headache,3,2017-03-04\n"
+    "2,1,b,Seizure,GRADE 2,2017-03-05\n"
+)
 DM = "USUBJID,AGE,RFSTDTC\n1,50,2017-03-01\n2,51,2017-03-01\n"
 
 
@@ -203,7 +207,7 @@ def test_an_unreadable_only_candidate_says_why(tmp_path: Path) -> None:
 def test_the_folder_must_exist_and_be_named_like_a_study(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="no such folder"):
         propose_manifest(tmp_path / "nowhere")
-    with pytest.raises(ManifestError, match="rename the folder, e.g. to my-study"):
+    with pytest.raises(ManifestError, match=r"rename the folder, e\.g\. to my-study"):
         propose_manifest(folder_of(tmp_path, "my study!", ae__csv=AE))
 
 
