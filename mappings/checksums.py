@@ -13,7 +13,7 @@ from pathlib import Path
 from schemas.errors import ReleaseError
 
 CHECKSUMS = "checksums.sha256"
-_LINE = re.compile(r"([0-9a-f]{64})  ([^\s/\\][^/\\\n]*)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([\w.-]+)")
 
 
 def render_checksums(folder: Path) -> str:
