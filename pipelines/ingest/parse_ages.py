@@ -57,8 +57,7 @@ def read_age(text: str | None, unit: str | None, *, has_unit_column: bool) -> Re
     (63.0, ReadAge(years=None, rule_id='STG-AGE-RANGE'))
     """
     shown = (text or "").strip()
-    negative = shown[:1] in ("-", "\u2212")
-    word = fold(shown)
+    word = fold(shown).replace("\u2212", "-")
     if word in NO_VALUE | UNKNOWN:
         return ReadAge(None)
     found = _AGE.match(word)
@@ -74,6 +73,6 @@ def read_age(text: str | None, unit: str | None, *, has_unit_column: bool) -> Re
     if _UNITS[name] == 10 and 1 <= number < 2:
         return ReadAge(None, AGE_DECADE)
     years = number * _UNITS[name]
-    if negative or years > 130:
+    if not 0 <= years <= 130:
         return ReadAge(None, AGE_RANGE)
     return ReadAge(round(float(years), 6))

@@ -57,10 +57,10 @@ _PREFIX: Final = r"(?:(?:(?:NCI[ -])?(?:CTCAE|CTC) |TOXICITY )?(?:GRADE|GRD|GR|G
 _VALUE: Final = r"(?P<value>[0-9]{1,2}(?:[.,][0-9]+)?|I{1,3}|IV|V)"
 _NUMBER: Final = re.compile(rf"^{_PREFIX}{_VALUE}$")
 _NUMBER_WORD: Final = re.compile(
-    rf"^{_PREFIX}{_VALUE} ?(?:[-:=,;]? ?(?P<word>[A-Z][A-Z /]+)|\((?P<aside>[A-Z /]+)\))$"
+    rf"^{_PREFIX}{_VALUE} ?(?:[-:=,;]? ?(?P<word>[A-Z][A-Z /-]+)|\((?P<aside>[A-Z /-]+)\))$"
 )
 _WORD_NUMBER: Final = re.compile(
-    rf"^(?P<word>[A-Z][A-Z /]+?) ?"
+    rf"^(?P<word>[A-Z][A-Z /-]+?) ?"
     rf"(?:[-:=,;] ?{_PREFIX}{_VALUE}|\({_PREFIX}{_VALUE.replace('value', 'aside')}\))$"
 )
 _BLANKS: Final = re.compile(r"\s+")

@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 _BLANKS: Final = re.compile(r"[\s_]+")
 _SLASH: Final = re.compile(r"\s*/\s*")
-_DASHES: Final = re.compile(r"[-\u2010-\u2015\u2212]+")
+# A sign before a digit is a minus, any other one joins words.
+_DASHES: Final = re.compile(r"(?<=\w)[-\u2010-\u2015\u2212]+|[-\u2010-\u2015\u2212]+(?=\D|$)")
 _SPECIAL_MISSING: Final = re.compile(r"^\.[A-Z_]?$")
 NO_VALUE: Final = frozenset(
     ("", "NA", "N/A", "ND", "NK", "UK", "NOT DONE", "NOT APPLICABLE", "NOT AVAILABLE", "MISSING", "NULL")
