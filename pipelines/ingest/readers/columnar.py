@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
-from pyarrow import parquet  # type: ignore[import-untyped]
+import pyarrow  # type: ignore[import-untyped]
+from pyarrow import parquet
 
 from pipelines.ingest.raw import ROW
 from pipelines.ingest.readers.common import Parsed, check_header, guarded, no_rejected, unreadable
@@ -36,8 +37,8 @@ def read_parquet(path: Path, spec: FileSpec) -> Parsed:
             names = check_header(source.schema_arrow.names, spec)
             arrow = source.read()
         arrow.validate(full=True)
-        typed = pl.from_arrow(arrow)
-    assert isinstance(typed, pl.DataFrame)
+        # Built anew from the checked names: metadata of damaged files must not reach polars.
+        typed = pl.DataFrame(pyarrow.table(arrow.columns, names=names))
     columns = [pl.Series(ROW, range(1, typed.height + 1), dtype=pl.Int64)]
     for name in names:
         with guarded(spec, "a Parquet file"):

@@ -6,6 +6,7 @@ No format lives here, and no reader imports another reader.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ MANIFEST_FILE: Final = "study.yaml"
 UTF8_BOM: Final = b"\xef\xbb\xbf"
 _WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _CHUNK_ROWS: Final = 50_000
+_UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def check_header(names: Sequence[str | None], spec: FileSpec) -> list[str]:
             )
         if name in seen:
             raise unreadable(spec, "the header names this column twice", action, "READ-HEADER", column=name)
-        if name == ROW or not name.isprintable():
+        if name == ROW or _UNUSABLE.search(name):
             raise unreadable(spec, f"column {position} has a name that cannot be used", action, "READ-HEADER")
         seen.add(name)
     return [name for name in names if name is not None]

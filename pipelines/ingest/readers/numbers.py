@@ -5,12 +5,7 @@ Only the spelling of values is decided here; what a value means is decided in st
 
 from __future__ import annotations
 
-import math
-from typing import Final
-
 import polars as pl
-
-_EXACT_INTEGERS: Final = 2**53
 
 
 def number_text(value: float) -> str:
@@ -19,9 +14,7 @@ def number_text(value: float) -> str:
     >>> number_text(3.0), number_text(2.5), number_text(1e-10)
     ('3', '2.5', '1e-10')
     """
-    if math.isfinite(value) and value == math.floor(value) and abs(value) <= _EXACT_INTEGERS:
-        return str(int(value))
-    return repr(value)
+    return repr(value + 0.0).removesuffix(".0")  # + 0.0: no negative zero
 
 
 def column_text(column: pl.Series) -> pl.Series | None:

@@ -75,12 +75,11 @@ def read_xpt(path: Path, spec: FileSpec) -> Parsed:
     """
     content = path.read_bytes()
     layout = read_layout(content, spec)
-    try:
-        with guarded(spec, "a SAS transport file"):
-            data, meta = _call(pyreadstat.read_xport, path, _ICONV[spec.encoding])
-    except UnicodeDecodeError:
+    table = _read(pyreadstat.read_xport, path, _ICONV[spec.encoding], spec)
+    if table is None:
         offset = first_undecodable(content, layout, spec.encoding)
-        raise encoding_error(spec, spec.encoding, layout.data_offset if offset is None else offset) from None
+        raise encoding_error(spec, spec.encoding, layout.data_offset if offset is None else offset)
+    data, meta = table
     names = check_header(list(meta.column_names), spec)
     if len(names) != len(layout.fields):
         raise _differs(spec, f"{len(names)} columns", f"{len(layout.fields)}")
@@ -103,17 +102,16 @@ def read_sas7bdat(path: Path, spec: FileSpec) -> Parsed:
     """
     _require_whole(path, spec)
     declared = _ICONV[spec.encoding] if "encoding" in spec.model_fields_set else None
-    try:
-        with guarded(spec, "a SAS data set"):
-            data, meta = _call(pyreadstat.read_sas7bdat, path, declared, user_missing=True)
-    except UnicodeDecodeError:
+    table = _read(pyreadstat.read_sas7bdat, path, declared, spec, user_missing=True)
+    if table is None:
         raise unreadable(
             spec,
             "text in the file is not in its encoding",
             f"declare the encoding in {MANIFEST_FILE} beside this file, e.g. encoding: cp1252",
             "READ-ENCODING",
             column="encoding",
-        ) from None
+        )
+    data, meta = table
     names = check_header(list(meta.column_names), spec)
     specials = meta.missing_user_values
     columns = [_mark_specials(list(data[name]), name in specials) for name in names]
@@ -124,17 +122,21 @@ def read_sas7bdat(path: Path, spec: FileSpec) -> Parsed:
     return parsed
 
 
-def _call(
-    reader: Callable[..., tuple[Any, Any]], path: Path, encoding: str | None, **options: bool
-) -> tuple[Mapping[str, Sequence[Cell]], Any]:
-    try:
-        return reader(
-            path, encoding=encoding, output_format="dict", disable_datetime_conversion=True, **options
-        )
-    except pyreadstat.ReadstatError as failure:
-        if "convert string" in str(failure):
-            raise UnicodeDecodeError(encoding or "", b"?", 0, 1, "not in the encoding") from None
-        raise
+def _read(
+    reader: Callable[..., tuple[Any, Any]], path: Path, encoding: str | None, spec: FileSpec, **options: bool
+) -> tuple[Mapping[str, Sequence[Cell]], Any] | None:
+    """Columns by name, and the library's description of the file; None for text outside the encoding."""
+    with guarded(spec, "a SAS file"):
+        try:
+            return reader(
+                path, encoding=encoding, output_format="dict", disable_datetime_conversion=True, **options
+            )
+        except UnicodeDecodeError:
+            return None
+        except pyreadstat.ReadstatError as failure:
+            if "convert string" in str(failure):
+                return None
+            raise
 
 
 def _as_text(names: list[str], columns: list[list[Cell]], meta: Any) -> Parsed:
