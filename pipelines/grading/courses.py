@@ -59,9 +59,9 @@ def derive_day_spans(
             ).alias("_limit"),
         )
     )
-    has_end = pl.col("_end_last").is_not_null() & (
-        pl.col("_end_last") >= pl.col("_onset_first").fill_null(-(10**6))
-    )
+    # An end before the onset contradicts the record: the end is as good as unknown.
+    end, onset = pl.col("end_latest").dt.date(), pl.col("onset_earliest").dt.date()
+    has_end = end.is_not_null() & (onset.is_null() | (end >= onset))
     is_open_ended = ~has_end & pl.col("is_ongoing").fill_null(value=False)
     last_possible = pl.when(has_end).then("_end_last").otherwise("_limit")
     # Whatever the end, an event covers its onset; with an unknown end that is the only certain day,
@@ -72,7 +72,6 @@ def derive_day_spans(
     is_one_day = (
         has_end
         & (pl.col("_onset_first") == pl.col("_onset_last"))
-        & (pl.col("_end_first") == pl.col("_end_last"))
         & (pl.col("_onset_last") == pl.col("_end_last"))
     )
     return spans.select(
