@@ -71,7 +71,7 @@ _SHORT_YEAR: Final = re.compile(r"^[0-9]{2}-[0-9]{2}-[0-9]{2}$")
 _COMPACT: Final = re.compile(r"^(?P<y>[0-9]{4})(?:(?P<m>[0-9]{2})(?P<d>[0-9]{2})?)?$")
 _INTEGER: Final = re.compile(r"^-?[0-9]{1,5}(?:\.0+)?$")
 _POINT_ZERO: Final = re.compile(r"^(-?[0-9]+)\.0+$")
-_TIME_SIGN: Final = re.compile(r":|[0-9?-]T[0-9U-]|[0-9] [0-9]{1,2}[0-9]{2}$")
+_TIME_SIGN: Final = re.compile(r":|[0-9?-]T[0-9U-]")
 _WITH_TIME: Final = re.compile(
     r"^(?P<date>.*?[0-9A-Z?-])(?:(?<=[0-9?-])T|[ :] ?)(?P<time>(?:[0-9]{1,2}+(?![0-9]{2}[ :])|-|UN|UNK):?.*)$"
 )
