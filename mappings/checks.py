@@ -183,4 +183,5 @@ def _naming_concepts() -> Iterator[tuple[str, str]]:
 
 
 def _keys(names: pl.Series) -> pl.Series:
-    return pl.Series([term_key(name) for name in names], dtype=pl.String)
+    keys = {name: term_key(name) for name in names.unique()}
+    return pl.Series([keys[name] for name in names], dtype=pl.String)

@@ -6,6 +6,7 @@ the columns mean (`mappings.loader`). Excel damage is refused here, never repair
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import polars as pl
 from schemas.errors import ReleaseError
 
 _RESTORE = "restore the file from the release (git checkout, or the archive it came in)"
+
+_DAMAGE = re.compile(r'(?:^|\t)[^\S\t]|[^\S\t](?:\t|$)|(?:^|\t)"(?:[^\t"]|"")*""(?:[^\t"]|"")*"(?:\t|$)')
 
 
 def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
@@ -52,7 +55,7 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
             next_action=_RESTORE,
         )
     rows = [line.split("\t") for line in lines[start + 1 :]]
-    for number, cells in enumerate(rows, 1):
+    for number, (line, cells) in enumerate(zip(lines[start + 1 :], rows, strict=True), 1):
         if len(cells) != len(columns):
             raise ReleaseError(
                 f"the row has {len(cells)} cells, not {len(columns)}",
@@ -60,15 +63,15 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
                 row=number,
                 next_action=_RESTORE,
             )
-        for column, cell in zip(columns, cells, strict=True):
-            if cell[:1].isspace() or cell[-1:].isspace() or (cell[:1] == '"' == cell[-1:] and '""' in cell):
-                raise ReleaseError(
-                    "the cell is quoted or has outer blanks",
-                    file=name,
-                    row=number,
-                    column=column,
-                    next_action=_RESTORE,
-                )
+        if _DAMAGE.search(line):
+            odd = next((c for c, cell in zip(columns, cells, strict=True) if _DAMAGE.search(cell)), None)
+            raise ReleaseError(
+                "the cell is quoted or has outer blanks",
+                file=name,
+                row=number,
+                column=odd,
+                next_action=_RESTORE,
+            )
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
