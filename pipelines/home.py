@@ -86,7 +86,6 @@ class Home:
                 raise _not_writable(folder, None)
         return self
 
-
     def ensure_dagster(self) -> Path:
         """Make DAGSTER_HOME with the shipped instance configuration; an edited one is left alone."""
         self.ensure()

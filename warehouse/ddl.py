@@ -18,7 +18,8 @@ from schemas.registry import PUBLISHED_TABLES
 
 RUN_ID_COMMENT: Final = "Run the row belongs to: sha256 over inputs, manifest, release and code"
 SMALL_TABLES: Final = frozenset(
-    {"core_studies"} | {declared.info().name for declared in PUBLISHED_TABLES if not declared.info().run_scoped}
+    {"core_studies"}
+    | {declared.info().name for declared in PUBLISHED_TABLES if not declared.info().run_scoped}
 )
 """Tables that declare their primary key; on millions of rows an index doubles the load time, so the
 other keys are proven unique before publication instead."""

@@ -45,7 +45,12 @@ def render_dictionary() -> str:
     names += [declared.info().name for declared in PUBLISHED_TABLES]
     sections = [_HEAD]
     for name in names:
-        lines = [f"## {name}\n", f"{comments[name]}\n", "| column | type | null | meaning |", "|---|---|---|---|"]
+        lines = [
+            f"## {name}\n",
+            f"{comments[name]}\n",
+            "| column | type | null | meaning |",
+            "|---|---|---|---|",
+        ]
         for table_name, column, kind, is_nullable, comment in columns:
             if table_name == name:
                 # DuckDB cannot say whether a view's column may be null; its comment does.

@@ -9,7 +9,6 @@ before one rename puts it in place, so a reader sees the old file or the new one
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -36,6 +35,8 @@ from warehouse.run_store import (
 
 STORAGE_VERSION: Final = "v1.2.0"
 """DuckDB 1.2 and later can open the file; 2.0's own default would lock out every 1.x client."""
+_UNSTABLE_COMPRESSION: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
+"""Methods that sample at random or leave bytes unset, so that two builds of the same rows differ."""
 _RELEASE_NAMES: Final = frozenset(declared.info().name for declared in RELEASE_TABLES)
 
 
@@ -72,7 +73,7 @@ def publish(home: Home) -> Publication:
             built = workshop / home.database.name
             _build(built, runs, releases)
             flush(built)
-            os.replace(built, home.database)
+            built.replace(home.database)
             flush(home.root)
             _write_seal(home, key)
         finally:
@@ -101,7 +102,7 @@ def _write_seal(home: Home, key: str) -> None:
     seal = {"content_key": key, "file_sha256": sha256_file(home.database)}
     building = _seal_path(home).with_suffix(".new")
     building.write_text(canonical_json(seal) + "\n", encoding="utf-8")
-    os.replace(building, _seal_path(home))
+    building.replace(_seal_path(home))
 
 
 def _is_published(home: Home, key: str) -> bool:
@@ -130,6 +131,7 @@ def _release_sources(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
 def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]) -> None:
     # One thread: the order in which blocks reach the file, and so its bytes, stays the same.
     with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute(f"SET disabled_compression_methods = '{_UNSTABLE_COMPRESSION}'")
         connection.execute(f"ATTACH {_literal(str(path))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE warehouse")
         for declared in PUBLISHED_TABLES:

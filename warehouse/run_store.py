@@ -63,7 +63,9 @@ class StoredRun:
         """Read one table after verifying its bytes. Raises `StoreError` when it is missing or changed."""
         stored = self.tables.get(name)
         if stored is None:
-            raise StoreError("the run has no such table", value=name, next_action="see run.json for its tables")
+            raise StoreError(
+                "the run has no such table", value=name, next_action="see run.json for its tables"
+            )
         return _read_verified(self.folder, stored)
 
     def verify(self) -> None:
@@ -234,7 +236,7 @@ class RunStore:
         building.mkdir(parents=True)
         kept = {name: file for files in stages.values() for name, file in files.items()}
         for name, file in sorted(kept.items()):
-            os.replace(verified_path(work / file.stage, file), building / f"{name}.parquet")
+            verified_path(work / file.stage, file).replace(building / f"{name}.parquet")
         record: dict[str, Any] = {
             "run_id": run_id,
             "study_id": study_id,
@@ -271,7 +273,9 @@ class RunStore:
 
     def note(self, action: str, **facts: str) -> None:
         """Append one line to the ledger: UTC time, what happened, to which study and run."""
-        line = canonical_json({"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **facts})
+        line = canonical_json(
+            {"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **facts}
+        )
         with (
             file_lock(self.runs / ".locks" / "ledger.lock"),
             (self.runs / "ledger.jsonl").open("ab+") as ledger,
@@ -319,7 +323,7 @@ def _replace_text(path: Path, text: str) -> None:
     building = path.with_name(f".{path.name}.new")
     building.write_text(text, encoding="utf-8")
     flush(building)
-    os.replace(building, path)
+    building.replace(path)
     flush(path.parent)
 
 

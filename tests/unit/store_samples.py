@@ -48,7 +48,7 @@ def _value(dtype: pl.DataType, limits: dict[str, Any], row: int, name: str, stud
     if name == "release_id":
         return "1.0.0"
     if "allowed_values" in limits:
-        return list(limits["allowed_values"])[0]
+        return next(iter(limits["allowed_values"]))
     if dtype.is_integer():
         return min(int(limits.get("min_value", 0)) + row, int(limits.get("max_value", 99)))
     if dtype == pl.Float64:

@@ -62,7 +62,9 @@ def test_the_digest_is_pinned_so_that_no_library_upgrade_can_change_it() -> None
     ],
 )
 def test_different_cells_have_different_digests(left: list[str | None], right: list[str | None]) -> None:
-    digests = {canonical_bytes_digest(pl.DataFrame({"x": cells}, schema={"x": pl.String})) for cells in (left, right)}
+    digests = {
+        canonical_bytes_digest(pl.DataFrame({"x": cells}, schema={"x": pl.String})) for cells in (left, right)
+    }
     assert len(digests) == 2
 
 

@@ -1,4 +1,3 @@
-import os
 import threading
 from pathlib import Path
 
@@ -50,7 +49,8 @@ def test_comments_say_what_null_means_and_where_the_column_comes_from(home: Home
     publish(home)
     comment = query(
         home,
-        "SELECT comment FROM duckdb_columns() WHERE table_name = 'core_adverse_events' AND column_name = 'outcome'",
+        "SELECT comment FROM duckdb_columns() "
+        "WHERE table_name = 'core_adverse_events' AND column_name = 'outcome'",
     )
     assert comment == [("Outcome of the event. Null: not recorded. Origin: AEOUT.",)]
 
@@ -219,11 +219,11 @@ def test_an_interrupted_publication_leaves_the_old_file(home: Home, monkeypatch:
     before = home.database.read_bytes()
     seal_sample(home.runs, "B")
 
-    def crash(*_: object) -> None:
+    def crash(*_: object) -> Path:
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", crash)
+        patched.setattr(Path, "replace", crash)
         with pytest.raises(OSError, match="no space"):
             publish(home)
     assert home.database.read_bytes() == before

@@ -1,6 +1,5 @@
 import json
 import multiprocessing
-import os
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +10,12 @@ from tests.unit.store_samples import identity, sample_stages, seal_sample
 from warehouse.run_store import RunStore, run_id_of
 
 STUDY = "STUDY-1"
+
+
+def read_and_verify(runs: Path) -> None:
+    current = RunStore(runs).current(STUDY)
+    assert current is not None
+    current.verify()
 
 
 def test_a_run_is_found_and_reads_back_what_was_written(tmp_path: Path) -> None:
@@ -39,7 +44,9 @@ def test_the_run_id_is_the_hash_of_the_whole_identity() -> None:
 def test_a_sealed_run_leaves_no_work_behind(tmp_path: Path) -> None:
     run = seal_sample(tmp_path, STUDY)
     assert not (tmp_path / ".work" / STUDY).exists()
-    assert {path.name for path in run.folder.iterdir()} == {"run.json"} | {f"{name}.parquet" for name in run.tables}
+    assert {path.name for path in run.folder.iterdir()} == {"run.json"} | {
+        f"{name}.parquet" for name in run.tables
+    }
 
 
 def test_the_record_holds_no_wall_clock_and_no_machine_path(tmp_path: Path) -> None:
@@ -57,9 +64,7 @@ def test_a_flipped_byte_is_found_and_named(tmp_path: Path, name: str) -> None:
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.raises(StoreError, match=name.replace(".", r"\.")):
-        current = RunStore(tmp_path).current(STUDY)
-        assert current is not None
-        current.verify()
+        read_and_verify(tmp_path)
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
@@ -141,7 +146,7 @@ def test_where_two_stages_hold_a_table_the_later_one_counts(tmp_path: Path) -> N
 def _hold(runs: Path, order: "multiprocessing.Queue[str]", name: str) -> None:
     with RunStore(runs).lock(STUDY):
         order.put(f"{name} in")
-        os.stat(runs)
+        runs.stat()
         order.put(f"{name} out")
 
 

@@ -1,0 +1,15 @@
+"""Assets: shims of a few lines around the stages, and what Dagster shows about them.
+
+What may live here: one call per asset and its metadata. What may not: rules, IO of their own, or
+anything about a single subject; the event log holds counts, hashes and paths.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.assets.mapping_release import mapping_release
+from pipelines.assets.published import published
+from pipelines.assets.stages import STAGE_ASSETS
+
+ASSETS: Final = [mapping_release, *STAGE_ASSETS, published]

@@ -1,0 +1,26 @@
+"""The published warehouse as an asset: the only step that opens DuckDB.
+
+What may live here: one call of the publisher. What may not: a second writer.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from pipelines.resources import DataHome
+from warehouse.publisher import publish
+
+
+@dg.asset(deps=["diffs"], group_name="warehouse", kinds={"duckdb"})
+def published(data_home: DataHome) -> dg.MaterializeResult[None]:
+    """The DuckDB file, built from the current run of every study and swapped in at once."""
+    publication = publish(data_home.open())
+    return dg.MaterializeResult(
+        metadata={
+            "path": dg.MetadataValue.path(publication.path),
+            "studies": len(publication.run_ids),
+            "was_rebuilt": publication.created,
+            "content_key": publication.content_key,
+        },
+        data_version=dg.DataVersion(publication.content_key),
+    )

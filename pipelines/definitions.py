@@ -1,0 +1,22 @@
+"""The one Dagster code location: `dagster dev` opens it.
+
+What may live here: putting assets, checks, jobs, sensors, resources and the executor together. What
+may not: anything that reads a file or the environment at import.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from pipelines.assets import ASSETS
+from pipelines.jobs import PUBLISH, REGRADE_STUDY
+from pipelines.resources import DataHome, local_executor
+from pipelines.sensors import landing_folder
+
+defs = dg.Definitions(
+    assets=ASSETS,
+    jobs=[REGRADE_STUDY, PUBLISH],
+    sensors=[landing_folder],
+    resources={"data_home": DataHome()},
+    executor=local_executor,
+)

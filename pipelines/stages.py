@@ -1,0 +1,353 @@
+"""The five stages of a study, in order, and the run that holds their results.
+
+What may live here: which stage calls which room, what a run id is made of, what a stage keeps. What
+may not: clinical rules, file formats, DuckDB, Dagster. The command line and Dagster call the same
+functions: `run_study` takes all stages at once, `run_stage` one of them, making the earlier ones
+first where they are not there yet. Either way the last stage seals the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import polars as pl
+
+from mappings.loader import load_release
+from mappings.release import Release
+from pipelines.diffs.scale import compare_scales
+from pipelines.grading.kernel import grade_study
+from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
+from pipelines.ingest.checking import check_study
+from pipelines.ingest.raw import RawTable
+from pipelines.ingest.staging import stage_study
+from pipelines.ingest.study import RawStudy, read_manifest, read_study
+from schemas.errors import ManifestError, StoreError
+from schemas.manifest import StudyManifest
+from schemas.registry import TABLES
+from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of, sha256_file
+
+Tables: TypeAlias = dict[str, pl.DataFrame]
+Progress: TypeAlias = Callable[[str], None]
+
+PURE_ROOMS: Final = ("schemas", "mappings", "pipelines/ingest", "pipelines/grading", "pipelines/diffs")
+"""Rooms whose sources decide what a run's results are; their digest is part of the run id."""
+_CODE_ROOT: Final = Path(__file__).resolve().parent.parent
+_RAW_FILES: Final = "raw_files"
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that can be made: what goes in, and the id that follows from it.
+
+    `identity` is everything the id is the sha256 of: input files by path and sha256, the manifest
+    as canonical JSON, the release by id and sha256, parameters, and the code by version and digest.
+    """
+
+    run_id: str
+    study_id: str
+    folder: Path
+    manifest: StudyManifest
+    release: Release
+    identity: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`created` is False when the same inputs had already been run and no work was done."""
+
+    run_id: str
+    study_id: str
+    created: bool
+    folder: Path
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage of a run holds, and where. `frames` are read and verified on demand."""
+
+    run_id: str
+    study_id: str
+    stage: str
+    folder: Path
+    files: Mapping[str, TableFile]
+    frame: Callable[[str], pl.DataFrame] = field(repr=False)
+
+
+def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPlan:
+    """Read the manifest, hash the inputs, load the release and derive the run id; writes nothing.
+
+    The release is the one asked for, else the manifest's, else the newest shipped. Raises
+    `ManifestError`, `ReleaseError` or `StoreError` (no such study, a file that cannot be read).
+    """
+    folder = home.study_folder(study_id)
+    if not (folder / MANIFEST_NAME).is_file():
+        known = ", ".join(home.studies()) or "none"
+        raise StoreError(
+            f"no study {study_id} with a {MANIFEST_NAME} in the landing folder (found: {known})",
+            file=str(home.landing),
+            next_action="put the study there; `regrade init FOLDER` writes the manifest",
+        )
+    manifest = read_manifest(folder)
+    if manifest.study != study_id:
+        raise ManifestError(
+            f"the manifest is of study {manifest.study}, the folder is {study_id}",
+            file=str(folder / MANIFEST_NAME),
+            column="study",
+            value=manifest.study,
+            next_action="give folder and key the same name",
+        )
+    release = load_release(release_id or manifest.mapping_release)
+    identity = {
+        "study": study_id,
+        "inputs": hash_inputs(folder, manifest),
+        "manifest": json.loads(manifest.model_dump_json()),
+        "release": {"release_id": release.release_id, "sha256": release.sha256},
+        "parameters": {"run_format": RUN_FORMAT},
+        "code": {"version": code_version(), "sha256": code_sha256()},
+    }
+    return RunPlan(run_id_of(identity), study_id, folder, manifest, release, identity)
+
+
+def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
+    """Path and sha256 of every file the manifest names, in path order.
+
+    Raises `StoreError` for a file that is missing, is no file, or lies outside the study folder.
+    """
+    inputs = []
+    for spec in sorted(manifest.files, key=lambda file: file.path):
+        path = folder / spec.path
+        if not path.is_file():
+            raise StoreError(
+                "the manifest names this file and it is not there",
+                file=str(path),
+                next_action=f"put the file there or correct `files` in {MANIFEST_NAME}",
+            )
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise StoreError(
+                "the file is a link that leads out of the study folder",
+                file=str(path),
+                next_action="copy the file into the study folder",
+            )
+        try:
+            inputs.append({"path": spec.path, "sha256": sha256_file(path)})
+        except OSError as failure:
+            raise StoreError(
+                f"the file cannot be read ({failure.strerror})",
+                file=str(path),
+                next_action="make the file readable",
+            ) from None
+    return inputs
+
+
+def code_version() -> str:
+    """Version of this program: of the checkout it runs from, else of the installed package."""
+    return project_version(_CODE_ROOT) or importlib.metadata.version(PROJECT_NAME)
+
+
+def code_sha256() -> str:
+    """sha256 over names and sources of the pure rooms; line ends do not count."""
+    digest = hashlib.sha256()
+    sources = sorted(path for room in PURE_ROOMS for path in (_CODE_ROOT / room).rglob("*.py"))
+    if not sources:
+        raise StoreError(
+            "the program was installed without its sources, so a run cannot say what made it",
+            file=str(_CODE_ROOT),
+            next_action="install it from a wheel or run it from a checkout",
+        )
+    for path in sources:
+        text = path.read_bytes().replace(b"\r\n", b"\n")
+        name = path.relative_to(_CODE_ROOT).as_posix()
+        digest.update(f"{name}\0{hashlib.sha256(text).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+# The stages: each takes the plan and the tables of the stages before it, and returns its own.
+
+
+def raw(plan: RunPlan, _: Tables) -> Tables:
+    """Every source cell as text, the rows that could not be split, and one line per file."""
+    study = read_study(plan.folder, plan.manifest)
+    if hash_inputs(plan.folder, plan.manifest) != plan.identity["inputs"]:
+        raise StoreError(
+            "an input file changed while it was read",
+            file=str(plan.folder),
+            next_action="run the study again when the files are complete",
+        )
+    tables = {}
+    for _, name, table in _raw_names(study):
+        tables[name] = table.frame
+        tables[f"{name}_rejected"] = table.rejected
+    tables[_RAW_FILES] = pl.DataFrame(
+        [
+            {
+                "number": number,
+                "path": table.spec.path,
+                "role": table.spec.role,
+                "rows_in": table.rows_in,
+                "rows_split": table.frame.height,
+                "rows_rejected": table.rejected.height,
+                "blanks_to_null": table.blanks_to_null,
+                "declared_nulls": table.declared_nulls,
+                "notes": json.dumps(dict(table.notes), sort_keys=True, ensure_ascii=False),
+            }
+            for number, _, table in _raw_names(study)
+        ],
+        schema={
+            "number": pl.Int64,
+            "path": pl.String,
+            "role": pl.String,
+            "rows_in": pl.Int64,
+            "rows_split": pl.Int64,
+            "rows_rejected": pl.Int64,
+            "blanks_to_null": pl.Int64,
+            "declared_nulls": pl.Int64,
+            "notes": pl.String,
+        },
+    )
+    return tables
+
+
+def staged(plan: RunPlan, tables: Tables) -> Tables:
+    """Typed rows, partial dates as ranges; what cannot be read keeps its text."""
+    return _declared(stage_study(_raw_study(plan, tables)))
+
+
+def checked(plan: RunPlan, tables: Tables) -> Tables:
+    """Valid rows, rejected rows and findings."""
+    return _declared(check_study(tables, plan.manifest))
+
+
+def graded(plan: RunPlan, tables: Tables) -> Tables:
+    """ICANS intervals of events, subjects, days and episodes, and the release that decided."""
+    results = grade_study(tables, plan.release, plan.manifest)
+    return _declared({**results, **plan.release.tables})
+
+
+def diffs(_: RunPlan, tables: Tables) -> Tables:
+    """Source scale against ICANS, and incidence."""
+    return _declared(compare_scales(tables, tables))
+
+
+STAGES: Final[dict[str, Callable[[RunPlan, Tables], Tables]]] = {
+    "raw": raw,
+    "staged": staged,
+    "checked": checked,
+    "graded": graded,
+    "diffs": diffs,
+}
+"""The stages by name, in order."""
+
+
+def run_study(
+    home: Home, study_id: str, *, release_id: str | None = None, progress: Progress | None = None
+) -> RunResult:
+    """Take a study through all stages, seal the run and make it the study's current one.
+
+    A run that is there already is not made again; one that another process is making is waited for.
+    `progress` is called with the name of each stage as it starts. Raises `RegradeError`; then the
+    study keeps the run it had.
+    """
+    home.ensure()
+    plan = plan_run(home, study_id, release_id)
+    store = RunStore(home.runs)
+    with store.lock(study_id):
+        run = store.find(study_id, plan.run_id)
+        created = run is None
+        if run is None:
+            tables: Tables = {}
+            files = {stage: _take_stage(store, plan, stage, tables, progress)[0] for stage in STAGES}
+            run = store.seal(study_id, plan.run_id, plan.identity, files)
+        store.set_current(run)
+        store.note("created" if created else "reused", study_id=study_id, run_id=run.run_id)
+    return RunResult(run.run_id, study_id, created, run.folder)
+
+
+def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None = None) -> StageResult:
+    """Take a study as far as one stage; the last stage seals the run and makes it current.
+
+    Stages that are there, in a sealed run or from an earlier call, are not computed again. Raises
+    `RegradeError`; then the study keeps the run it had.
+    """
+    home.ensure()
+    plan = plan_run(home, study_id, release_id)
+    store = RunStore(home.runs)
+    is_last = stage == list(STAGES)[-1]
+    with store.lock(study_id):
+        run = store.find(study_id, plan.run_id)
+        if run is None and is_last:
+            tables: Tables = {}
+            files = {name: _take_stage(store, plan, name, tables, None)[0] for name in STAGES}
+            run = store.seal(study_id, plan.run_id, plan.identity, files)
+            store.note("created", study_id=study_id, run_id=run.run_id)
+        if run is not None:
+            if is_last:
+                store.set_current(run)
+            return _sealed_result(run, stage)
+        tables = {}
+        for name in STAGES:
+            files_of_stage, frames = _take_stage(store, plan, name, tables, None)
+            if name == stage:
+                break
+    work = store.work_folder(study_id, plan.run_id) / stage
+    return StageResult(plan.run_id, study_id, stage, work, files_of_stage, frames.__getitem__)
+
+
+def _take_stage(
+    store: RunStore, plan: RunPlan, stage: str, tables: Tables, progress: Progress | None
+) -> tuple[dict[str, TableFile], Tables]:
+    """Read the stage if it is finished, else compute and write it; its tables join `tables`."""
+    if progress is not None:
+        progress(stage)
+    frames = store.read_stage(plan.study_id, plan.run_id, stage)
+    files = store.stage_files(plan.study_id, plan.run_id, stage)
+    if frames is None or files is None:
+        frames = STAGES[stage](plan, tables)
+        files = store.write_stage(plan.study_id, plan.run_id, stage, frames)
+    tables.update(frames)
+    return files, frames
+
+
+def _sealed_result(run: StoredRun, stage: str) -> StageResult:
+    files = {name: file for name, file in run.tables.items() if file.stage == stage}
+    return StageResult(run.run_id, run.study_id, stage, run.folder, files, run.table)
+
+
+def _declared(tables: Mapping[str, pl.DataFrame]) -> Tables:
+    """Canonical, validated tables; a table that no schema declares is a defect."""
+    unknown = sorted(set(tables) - set(TABLES))
+    if unknown:
+        raise StoreError(
+            f"a stage made tables that no schema declares: {', '.join(unknown)}",
+            next_action="report this defect; nothing was stored",
+        )
+    return {name: TABLES[name].require(frame) for name, frame in tables.items()}
+
+
+def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:
+    return [(n, f"raw_{n}_{table.spec.role}", table) for n, table in enumerate(study.tables)]
+
+
+def _raw_study(plan: RunPlan, tables: Tables) -> RawStudy:
+    """The raw stage as the readers gave it, rebuilt from its stored tables."""
+    specs = {spec.path: spec for spec in plan.manifest.files}
+    raw_tables = []
+    for line in tables[_RAW_FILES].iter_rows(named=True):
+        name = f"raw_{line['number']}_{line['role']}"
+        raw_tables.append(
+            RawTable(
+                spec=specs[line["path"]],
+                frame=tables[name],
+                rejected=tables[f"{name}_rejected"],
+                rows_in=line["rows_in"],
+                blanks_to_null=line["blanks_to_null"],
+                declared_nulls=line["declared_nulls"],
+                notes=json.loads(line["notes"]),
+            )
+        )
+    return RawStudy(manifest=plan.manifest, tables=tuple(raw_tables))
