@@ -71,7 +71,7 @@ def hull(decisions: Sequence[Decision], rule_id: str, reason: str) -> Decision:
     first = decisions[0]
     sources = frozenset().union(*(decision.source_rules for decision in decisions))
     if all(decision.meaning == first.meaning for decision in decisions):
-        return _merge(first, decisions, sources)
+        return _merge(first, decisions, sources, rule_id)
     dispositions = {decision.disposition for decision in decisions}
     reasons = frozenset.intersection(*(decision.review_reasons for decision in decisions))
     if any("needs_adjudication" in decision.review_reasons for decision in decisions):
@@ -90,10 +90,13 @@ def hull(decisions: Sequence[Decision], rule_id: str, reason: str) -> Decision:
     )
 
 
-def _merge(first: Decision, decisions: Sequence[Decision], sources: frozenset[str]) -> Decision:
+def _merge(
+    first: Decision, decisions: Sequence[Decision], sources: frozenset[str], rule_id: str
+) -> Decision:
+    rule_ids = {decision.rule_id for decision in decisions}
     return replace(
         first,
-        rule_id=min(decision.rule_id for decision in decisions),
+        rule_id=rule_ids.pop() if len(rule_ids) == 1 else rule_id,
         domains=frozenset().union(*(decision.domains for decision in decisions)),
         source_rules=sources,
         review_reasons=frozenset().union(*(decision.review_reasons for decision in decisions)),
