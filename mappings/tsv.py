@@ -64,12 +64,12 @@ def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
                 next_action=_RESTORE,
             )
         if _DAMAGE.search(line):
-            odd = next((c for c, cell in zip(columns, cells, strict=True) if _DAMAGE.search(cell)), None)
+            odd = [c for c, cell in zip(columns, cells, strict=True) if _DAMAGE.search(cell)]
             raise ReleaseError(
                 "the cell is quoted or has outer blanks",
                 file=name,
                 row=number,
-                column=odd,
+                column=odd[0] if odd else None,
                 next_action=_RESTORE,
             )
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")

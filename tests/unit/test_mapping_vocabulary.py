@@ -159,3 +159,34 @@ def test_every_decision_says_why_and_on_what() -> None:
         assert grades[column].str.len_chars().min() > 3, column
     promises = grades.filter(pl.col("rationale").str.contains("(?i)sign-?ed off|will be reviewed"))
     assert promises.is_empty()
+
+
+def ladders() -> dict[tuple[str, str, str], dict[int, dict[str, object]]]:
+    """Grade rows by version, concept and population."""
+    found: dict[tuple[str, str, str], dict[int, dict[str, object]]] = {}
+    for row in RELEASE.tables["map_grades"].filter(pl.col("scale") == "ctcae").iter_rows(named=True):
+        key = (row["scale_version"], row["concept_id"], row["population"])
+        found.setdefault(key, {})[row["grade"]] = row
+    return found
+
+
+@pytest.mark.parametrize("bound", ["low", "point", "high"])
+def test_a_higher_grade_never_means_a_lower_bound(bound: str) -> None:
+    for key, ladder in ladders().items():
+        steps = [row[bound] for _, row in sorted(ladder.items()) if row[bound] is not None]
+        assert steps == sorted(steps), key
+
+
+def test_a_child_row_is_never_narrower_than_the_adult_row() -> None:
+    every = ladders()
+    for (version, concept, population), ladder in every.items():
+        for grade, row in ladder.items() if population == "child" else ():
+            adult = every[(version, concept, "any")][grade]
+            assert (row["low"], -row["high"]) <= (adult["low"], -adult["high"]), row["rule_id"]
+
+
+def test_one_wording_of_one_concept_means_one_interval() -> None:
+    informing = ADULT.filter(pl.col("source_text").is_not_null(), pl.col("grade") < 5)
+    texts = informing.group_by("concept_id", "grade", pl.col("source_text").str.to_lowercase())
+    split = texts.agg(pl.struct("low", "point", "high").n_unique().alias("intervals"))
+    assert split.filter(pl.col("intervals") > 1).is_empty()
