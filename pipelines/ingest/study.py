@@ -35,18 +35,20 @@ def read_manifest(folder: Path) -> StudyManifest:
     Raises `ManifestError`.
     """
     path = folder / MANIFEST_FILE
-    shown = f"{folder.name}/{MANIFEST_FILE}"
+    # The name as given: the folder itself may be a link.
+    name = folder.absolute().name
+    shown = f"{name}/{MANIFEST_FILE}"
     if not folder.is_dir():
         raise ManifestError(
             "there is no such study folder",
-            file=folder.name,
+            file=name,
             next_action="put the study's files in a folder named after the study",
         )
     content = _parse_yaml(_manifest_text(path, shown), shown)
     manifest = parse_manifest(content, shown)
-    if manifest.study != folder.resolve().name:
+    if manifest.study != name:
         raise ManifestError(
-            f"the folder is named {folder.resolve().name}",
+            f"the folder is named {name}",
             file=shown,
             column="study",
             value=manifest.study,
@@ -74,7 +76,7 @@ def locate_file(folder: Path, spec: FileSpec) -> Path:
     has), READ-FILE-OUTSIDE for a path or link that leaves the folder, READ-FILE-KIND for no ordinary file.
     """
     root = folder.resolve()
-    listed = f"{root.name}/{MANIFEST_FILE}"
+    listed = f"{folder.absolute().name}/{MANIFEST_FILE}"
     try:
         path = (root / spec.path.replace("\\", "/")).resolve()
     except (OSError, RuntimeError):

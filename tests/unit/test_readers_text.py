@@ -178,6 +178,11 @@ def test_declared_encodings(tmp_path: Path, encoding: str, cell: str) -> None:
     assert table.notes["encoding"] == encoding
 
 
+def test_cp1252_declared_as_latin_1_is_noted(tmp_path: Path) -> None:
+    content = "A,B\n1\u20132,x\n".encode("cp1252")
+    assert "cp1252" in read(tmp_path, content, encoding="latin-1").notes["control_characters"]
+
+
 def test_other_bytes_name_the_offset_and_the_key(tmp_path: Path) -> None:
     error = refused(tmp_path, b"A,B\n1,2\ncaf\xe9,1\n")
     assert (error.rule_id, error.column) == ("READ-ENCODING", "encoding")

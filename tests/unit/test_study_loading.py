@@ -126,6 +126,13 @@ def test_a_linked_folder_is_refused_and_a_link_inside_is_not(folder: Path, tmp_p
     assert len(read_study(folder, read_manifest(folder)).tables) == 2
 
 
+def test_the_study_folder_itself_may_be_a_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    folder.rename(tmp_path / "elsewhere" / "v7")
+    folder.symlink_to(tmp_path / "elsewhere" / "v7")
+    assert len(read_study(folder, read_manifest(folder)).tables) == 2
+
+
 def test_a_linked_manifest_is_refused(folder: Path, tmp_path: Path) -> None:
     (folder / "study.yaml").rename(tmp_path / "study.yaml")
     (folder / "study.yaml").symlink_to(tmp_path / "study.yaml")

@@ -34,6 +34,7 @@ _LINES_PER_ROW: Final = 200
 """Most lines one row may span; more means a quote that was never closed. Bounds the re-reading too."""
 
 _DAMAGED: Final = re.compile("[\udc80-\udcff]")
+_CONTROLS: Final = re.compile("[\x80-\x9f]")
 _FIX_FILE: Final = "correct the line in the file at its source and run again"
 
 
@@ -89,6 +90,8 @@ def read_delimited(path: Path, spec: FileSpec) -> Parsed:
         notes["blank_lines"] = str(blank)
     if spanning:
         notes["rows_over_several_lines"] = str(spanning)
+    if decoded.encoding == "latin-1" and _CONTROLS.search(decoded.text):
+        notes["control_characters"] = "0x80 to 0x9f occur: is the encoding cp1252?"
     if "\ufffd" in decoded.text:
         notes["lost_characters"] = (
             f"{decoded.text.count(chr(0xFFFD))} characters were lost before this file was written"

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pyreadstat
 
@@ -154,6 +154,9 @@ def _as_text(names: list[str], columns: list[list[Cell]], meta: Any) -> Parsed:
     undated = 0
     texts: list[list[str | None]] = []
     for name, cells in zip(names, columns, strict=True):
+        if meta.readstat_variable_types.get(name) == "string":
+            texts.append(cast("list[str | None]", cells))
+            continue
         convert = _converter(meta.original_variable_types.get(name))
         column: list[str | None] = []
         for cell in cells:
