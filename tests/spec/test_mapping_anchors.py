@@ -13,7 +13,7 @@ from mappings.loader import load_release
 from mappings.term_key import term_key
 
 RELEASE = load_release()
-TERMS = {
+TERMS: dict[tuple[str, str], str] = {
     (row["term_key"], row["scale_version"]): row["concept_id"]
     for row in RELEASE.tables["map_terms"].filter(pl.col("code") == "").iter_rows(named=True)
 }

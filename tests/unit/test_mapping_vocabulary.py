@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -33,6 +34,7 @@ NEURO = (
     "llt_name",
     "note",
 )
+Row = dict[str, Any]
 VOCABULARY = {version: read_tsv(FOLDER / name, COLUMNS) for version, name in FILES.items()}
 RELEASE = load_release()
 TERMS = {
@@ -156,14 +158,14 @@ def test_comparator_sets_nest_and_hold_what_their_names_say() -> None:
 def test_every_decision_says_why_and_on_what() -> None:
     grades = RELEASE.tables["map_grades"]
     for column in ("decision", "rationale", "source"):
-        assert grades[column].str.len_chars().min() > 3, column
+        assert (grades[column].str.len_chars() > 3).all(), column
     promises = grades.filter(pl.col("rationale").str.contains("(?i)sign-?ed off|will be reviewed"))
     assert promises.is_empty()
 
 
-def ladders() -> dict[tuple[str, str, str], dict[int, dict[str, object]]]:
+def ladders() -> dict[tuple[str, str, str], dict[int, Row]]:
     """Grade rows by version, concept and population."""
-    found: dict[tuple[str, str, str], dict[int, dict[str, object]]] = {}
+    found: dict[tuple[str, str, str], dict[int, Row]] = {}
     for row in RELEASE.tables["map_grades"].filter(pl.col("scale") == "ctcae").iter_rows(named=True):
         key = (row["scale_version"], row["concept_id"], row["population"])
         found.setdefault(key, {})[row["grade"]] = row
@@ -182,7 +184,8 @@ def test_a_child_row_is_never_narrower_than_the_adult_row() -> None:
     for (version, concept, population), ladder in every.items():
         for grade, row in ladder.items() if population == "child" else ():
             adult = every[(version, concept, "any")][grade]
-            assert (row["low"], -row["high"]) <= (adult["low"], -adult["high"]), row["rule_id"]
+            assert row["low"] <= adult["low"], row["rule_id"]
+            assert row["high"] >= adult["high"], row["rule_id"]
 
 
 def test_one_wording_of_one_concept_means_one_interval() -> None:
