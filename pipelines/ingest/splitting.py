@@ -80,7 +80,7 @@ def split_rows(
     if key:
         doubled = valid.filter(pl.struct(key).is_duplicated())
         content = _with_cells(doubled, cells)
-        first = (pl.struct(PLACE) == pl.struct(PLACE).min()).over(key)
+        first = pl.struct(PLACE).rank("ordinal").over(key) == 1  # min() of a struct panics inside over()
         conflict = (pl.col("cells").n_unique() > 1).over(key)
         conflicts, repeats = content.filter(conflict), content.filter(~conflict & ~first)
         named = " and ".join(key)
