@@ -104,7 +104,7 @@ class MapGrades(Table):
         "What the row does", isin=[d for d in DISPOSITIONS if d not in ("out_of_scope", "no_event")]
     )
     requires: str = column(
-        "What would close the interval", null="nothing: the interval is closed or excluded"
+        "What would close the interval, joined by |", null="nothing: the interval is closed or excluded"
     )
     source_text: str = column(
         "Grade text of the source scale, verbatim", null="preferred term without a text of its own"
