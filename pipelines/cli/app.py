@@ -22,7 +22,7 @@ EPILOG = (
     "Results are for research and safety review; no mapping release is clinically reviewed unless it says so."
 )
 HomeOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -11,7 +11,16 @@ from typing import Final
 
 import warehouse
 from pipelines.cli.failures import FAILED, OK
-from pipelines.cli.output import SHORT, print_json, print_table, records, release_line, say, visible
+from pipelines.cli.output import (
+    SHORT,
+    print_json,
+    print_paragraph,
+    print_table,
+    records,
+    release_line,
+    say,
+    visible,
+)
 from pipelines.cli.query import connect
 from pipelines.cli.running import Outcome, publish_or_say, run_all
 from pipelines.home import Home, resolve_home
@@ -65,7 +74,7 @@ LEGEND: Final = (
 )
 
 
-def run_demo(home_option: Path | None, as_json: bool) -> int:
+def run_demo(home_option: str | None, as_json: bool) -> int:
     """Run the shipped studies and print the summary; 1 when one fails or nothing could be published."""
     home = resolve_home(home_option)
     studies = land_shipped_studies(home, shipped_landing())
@@ -140,7 +149,7 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
     # Studies side by side: sixteen columns would not fit a terminal.
     print_table(columns[:1] + [row[0] for row in rows], list(zip(columns, *rows, strict=True))[1:])
     print()
-    print(LEGEND)
+    print_paragraph(LEGEND)
     print()
     print(f"database  {visible(home.database)}")
     for outcome in outcomes:

@@ -12,7 +12,6 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -30,7 +29,7 @@ _PLAIN_EVENT: Final = re.compile(r"^(?:[0-9]{1,6}(?:[-.][0-9]{1,3})?|x[0-9a-f]{1
 _LISTED: Final = 20
 
 
-def run_explain(home_option: Path | None, study: str, subject: str, event: str, as_json: bool) -> int:
+def run_explain(home_option: str | None, study: str, subject: str, event: str, as_json: bool) -> int:
     """Print the event's way through the current run of its study."""
     store = RunStore(resolve_home(home_option).runs)
     known = store.study_ids()

@@ -11,7 +11,7 @@ from pipelines.ingest.init_manifest import propose_manifest, refuse_existing, wr
 from schemas.errors import RegradeError
 
 
-def run_init(folder: Path, force: bool, home_option: Path | None, as_json: bool) -> int:
+def run_init(folder: Path, force: bool, home_option: str | None, as_json: bool) -> int:
     """Write study.yaml into the folder; a bare name is also looked for under landing."""
     chosen = _locate(folder, home_option)
     refuse_existing(chosen, force=force)
@@ -28,7 +28,7 @@ def run_init(folder: Path, force: bool, home_option: Path | None, as_json: bool)
     return OK
 
 
-def _locate(folder: Path, home_option: Path | None) -> Path:
+def _locate(folder: Path, home_option: str | None) -> Path:
     if folder.is_dir() or folder.is_absolute():
         return folder
     try:
@@ -40,7 +40,7 @@ def _locate(folder: Path, home_option: Path | None) -> Path:
     return landed if landed.is_dir() else folder
 
 
-def _next_step(folder: Path, home_option: Path | None) -> str:
+def _next_step(folder: Path, home_option: str | None) -> str:
     name = folder.resolve().name
     try:
         landing = resolve_home(home_option).landing

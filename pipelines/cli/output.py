@@ -11,7 +11,9 @@ import csv
 import json
 import math
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time
@@ -22,6 +24,8 @@ _CONTROLS = re.compile(
 )
 EMPTY = "-"
 """What a table shows for null; JSON shows null."""
+MIN_COLUMN = 12
+"""Narrower columns than this on average are not readable as a table."""
 SHORT = 12
 """Hex digits of a run id that are shown; the whole id is in JSON and in the warehouse."""
 
@@ -73,12 +77,33 @@ def _print_ruled(names: list[str], cells: list[list[str]], numeric: list[bool], 
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    console = Console(markup=False, highlight=False, emoji=False)
+    natural = sum(max(len(row[index]) for row in [names, *cells]) + 3 for index in range(len(names)))
+    if natural > console.width and console.width < MIN_COLUMN * len(names):
+        _print_records(names, cells)
+        return
     ruled = Table(title=Text(visible(title)) if title else None, title_justify="left", box=box.SIMPLE_HEAD)
     for name, right in zip(names, numeric, strict=True):
         ruled.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for row in cells:
         ruled.add_row(*(Text(text) for text in row))
-    Console(markup=False, highlight=False, emoji=False).print(ruled)
+    console.print(ruled)
+
+
+def _print_records(names: list[str], cells: list[list[str]]) -> None:
+    """Row by row, one value a line: what a terminal too narrow for the columns can still show."""
+    width = max(map(len, names), default=0)
+    for number, row in enumerate(cells, start=1):
+        print(f"-- {number} " + "-" * max(width - 3, 0))
+        for name, text in zip(names, row, strict=True):
+            print(f"{name.ljust(width)}  {text}")
+
+
+def print_paragraph(text: str) -> None:
+    """Text wrapped to the width of a terminal, in one line when piped."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    for line in textwrap.wrap(visible(text), max(width, 40)) if width else [visible(text)]:
+        print(line)
 
 
 def print_json(value: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -48,7 +47,7 @@ def connect(home: Home) -> duckdb.DuckDBPyConnection:
         ) from None
 
 
-def run_query(home_option: Path | None, query: str, as_json: bool, as_csv: bool) -> int:
+def run_query(home_option: str | None, query: str, as_json: bool, as_csv: bool) -> int:
     """Print what the query returns; a wrong query is an error that quotes DuckDB's own words."""
     with connect(resolve_home(home_option)) as connection:
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pipelines.cli.failures import FAILED, OK, describe, nearest
 from pipelines.cli.output import SHORT, print_json, print_table, progress, say
@@ -29,7 +28,7 @@ class Outcome:
     error: str | None
 
 
-def run_studies(home_option: Path | None, asked: Sequence[str], as_json: bool) -> int:
+def run_studies(home_option: str | None, asked: Sequence[str], as_json: bool) -> int:
     """Run the studies asked for, or all, then publish; 1 when any study failed."""
     home = resolve_home(home_option)
     outcomes = run_all(home, select_studies(home, asked))
@@ -106,12 +105,14 @@ def publish_or_say(home: Home) -> str | None:
     """Path of the published file; None, after a message, when it cannot be built (the old one stays)."""
     try:
         return str(publish(home).path)
-    except RegradeError as failure:
-        say(f"regrade: not published: {failure}")
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as failure:  # what was run must still be reported
+        say(f"regrade: not published: {describe(failure)}")
         return None
 
 
-def run_publish(home_option: Path | None, as_json: bool) -> int:
+def run_publish(home_option: str | None, as_json: bool) -> int:
     """Build the DuckDB file from the current runs; 1 when it cannot be built."""
     done = publish(resolve_home(home_option))
     if as_json:

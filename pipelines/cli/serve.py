@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from pipelines.cli.failures import FAILED, OK
 from pipelines.cli.output import say
@@ -16,7 +15,7 @@ from schemas.errors import RegradeError
 LOOPBACK = "127.0.0.1"
 
 
-def run_ui(home_option: Path | None, port: int) -> int:
+def run_ui(home_option: str | None, port: int) -> int:
     """Start `dagster dev` on the loopback address and wait for it; Ctrl-C ends it with code 0.
 
     Raises `RegradeError` when the web interface is not installed.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pipelines.cli.failures import FAILED, OK
 from pipelines.cli.output import SHORT, print_json, print_table, visible
@@ -34,7 +33,7 @@ _WORDS = {
 }
 
 
-def run_status(home_option: Path | None, as_json: bool) -> int:
+def run_status(home_option: str | None, as_json: bool) -> int:
     """Print the state of every study; 1 when one cannot be planned (its message says why)."""
     home = resolve_home(home_option)
     runs, file_state = _published_runs(home)

@@ -13,7 +13,16 @@ import pytest
 import typer
 
 from pipelines.cli.failures import describe, guarded, nearest
-from pipelines.cli.output import json_value, print_csv, print_json, print_table, progress, records, visible
+from pipelines.cli.output import (
+    json_value,
+    print_csv,
+    print_json,
+    print_paragraph,
+    print_table,
+    progress,
+    records,
+    visible,
+)
 from schemas.errors import RegradeError
 
 ESCAPE = "a\x1b[31mb\x9b2Jc\x07d\u202ee\x7f"
@@ -53,6 +62,29 @@ def test_a_table_on_a_terminal_takes_text_literally(monkeypatch: pytest.MonkeyPa
     assert "[31m" in shown
     assert "\x1b[31mb" not in shown
     assert "\x9b" not in shown
+
+
+def test_a_terminal_too_narrow_for_the_columns_shows_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    names = [f"column_{number}" for number in range(9)]
+    print_table(names, [[f"value {number}" for number in range(9)]] * 2)
+    lines = terminal.getvalue().splitlines()
+    assert len(lines) == 2 * (1 + len(names))
+    assert lines[1] == "column_0  value 0"
+
+
+def test_a_paragraph_wraps_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_paragraph("word " * 40)
+    assert capsys.readouterr().out.count("\n") == 1
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    print_paragraph("word " * 40)
+    assert max(map(len, terminal.getvalue().splitlines())) <= 60
 
 
 def test_json_is_ascii_and_holds_every_type(capsys: pytest.CaptureFixture[str]) -> None:
