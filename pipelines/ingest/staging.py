@@ -53,6 +53,7 @@ from pipelines.ingest.raw import RawStudy
 from schemas.base import Table
 from schemas.errors import ManifestError
 from schemas.evidence import (
+    CoreFindings,
     CoreParseProblems,
     CoreRejectedRows,
     StagedAdverseEvents,
@@ -111,7 +112,7 @@ def stage_study(raw: RawStudy) -> Tables:
             (StagedSourceRows, source_rows(files, staged, manifest)),
         )
     }
-    return tables | {"core_findings": findings_frame(rows)}
+    return tables | {"core_findings": CoreFindings.require(findings_frame(rows))}
 
 
 def _stack(frames: Sequence[pl.DataFrame], model: type[Table]) -> pl.DataFrame:
