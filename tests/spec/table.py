@@ -1,0 +1,141 @@
+"""Reads a rule's example: a Markdown table of adverse-event rows and what the kernel must make of them.
+
+Columns left of `=>` describe the row, those right of it are columns of core_event_grades (or of
+another result, see `assert_rows`). Each row is a subject of its own unless a column `subject` says
+otherwise. An empty cell on the left keeps the default of `tests.studies.event`: CTCAE 4.03, one
+adult infused on 2020-01-01, onset and end on day 2. On the right an empty cell is null.
+"""
+
+from __future__ import annotations
+
+import calendar
+import functools
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+
+from mappings.loader import load_release
+from mappings.release import Release
+from pipelines.diffs.scale import compare_scales
+from pipelines.grading.kernel import grade_study
+from schemas.manifest import StudyManifest
+from tests import studies
+from tests.studies import Moment, Row
+
+Frames = dict[str, pl.DataFrame]
+TEXT = {
+    "class": "body_system",
+    "verbatim": "verbatim_term",
+    "llt": "lowest_level_term",
+    "code": "llt_code",
+    "scale": "scale",
+    "relationship": "relationship",
+}
+YES_NO = {"fatal": "is_fatal", "ongoing": "is_ongoing", "sponsor": "is_sponsor_neurotoxicity"}
+
+
+@functools.cache
+def shipped() -> Release:
+    return load_release()
+
+
+def read_table(text: str) -> tuple[list[Row], list[Row]]:
+    """Left and right cells of each row, by column name."""
+    lines = [line.strip() for line in text.strip().splitlines() if not set(line.strip()) <= set("|-: ")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    head, body = cells[0], cells[1:]
+    split = head.index("=>")
+    for row in body:
+        assert len(row) == len(head), row
+    left = [dict(zip(head[:split], row[:split], strict=True)) for row in body]
+    right = [dict(zip(head[split + 1 :], row[split + 1 :], strict=True)) for row in body]
+    return left, right
+
+
+def moment(text: str) -> Moment:
+    """'2' is a day after the infusion; '2020-01', '2020' and 'unknown' are partial dates."""
+    if text == "unknown":
+        return None
+    if "T" in text:
+        return datetime.fromisoformat(text)
+    parts = [int(part) for part in text.split("-") if part]
+    if text.lstrip("-").isdigit() and abs(int(text)) < 1000:
+        return int(text)
+    if len(parts) == 3:
+        return date(*parts)
+    last_month = parts[1] if len(parts) == 2 else 12
+    first = date(parts[0], parts[1] if len(parts) == 2 else 1, 1)
+    return first, date(parts[0], last_month, calendar.monthrange(parts[0], last_month)[1])
+
+
+def event_of(cells: Row, number: int) -> Row:
+    """The checked row that the left cells describe."""
+    start = cells.get("start") or "2"
+    end = cells.get("end") or (start if start != "unknown" else "unknown")
+    other: Row = {column: cells[name] for name, column in TEXT.items() if cells.get(name)}
+    other |= {column: cells[name] == "yes" for name, column in YES_NO.items() if cells.get(name)}
+    scale = other.get("scale", "ctcae")
+    version = cells.get("version") or ("4.03" if scale == "ctcae" else None)
+    return studies.event(
+        cells.get("term") or None,
+        None if cells.get("grade", "?") in ("", "?") else int(cells["grade"]),
+        moment(start),
+        moment(end),
+        subject=cells.get("subject") or f"{number:02d}",
+        number=number,
+        scale_version=None if version == "unknown" else version,
+        **other,
+    )
+
+
+def grade(
+    cells: Iterable[Row],
+    *,
+    release: Release | None = None,
+    subject: Row | None = None,
+    infusions: Iterable[Moment] = (0,),
+    sedation: tuple[Moment, Moment] | None = None,
+    rejects: Iterable[Row] = (),
+    **manifest: Any,
+) -> Frames:
+    """All results for the rows; every subject gets the same attributes, infusions and sedation."""
+    events = [event_of(row, number) for number, row in enumerate(cells, start=1)]
+    rejects = list(rejects)
+    names = sorted({row["subject_id"] for row in (*events, *rejects) if row["subject_id"]}) or ["01"]
+    given: list[Row] = [
+        studies.infusion(at, subject=name, number=number)
+        for name in names
+        for number, at in enumerate(infusions, start=1)
+    ]
+    rows = studies.study(
+        events,
+        [studies.subject(name, **{"is_infused": bool(given), **(subject or {})}) for name in names],
+        given,
+        [studies.sedation(*sedation, subject=name, number=n) for n, name in enumerate(names, start=1)]
+        if sedation
+        else [],
+        rejects,
+    )
+    declared: StudyManifest = studies.manifest(**manifest)
+    checked = studies.to_frames(rows)
+    graded = grade_study(checked, release or shipped(), declared)
+    return graded | compare_scales(checked, graded)
+
+
+def assert_events(text: str, **context: Any) -> None:
+    """Each row of the table gives the event grades on its right."""
+    left, right = read_table(text)
+    graded = grade(left, **context)["core_event_grades"].sort(pl.col("source_row")).to_dicts()
+    assert_rows(graded, right, left)
+
+
+def assert_rows(found: list[Row], wanted: list[Row], shown: list[Row] | None = None) -> None:
+    """The wanted cells, as text; an empty cell wants null."""
+    assert len(found) == len(wanted)
+    for index, (row, cells) in enumerate(zip(found, wanted, strict=True)):
+        for name, cell in cells.items():
+            value = row["review_reasons" if name == "review" else name]
+            text = "" if value is None else str(value)
+            assert text == cell, (name, text, cell, (shown or wanted)[index])
