@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,7 +82,7 @@ def choose_files(folder: Path) -> tuple[dict[str, FoundFile], dict[str, str]]:
     for role in DEFAULT_COLUMNS:
         for path in sorted(candidates.get(role, ()), key=_is_adam):
             taken = used.get(role)
-            if taken is not None:
+            if taken is not None and (role != "subjects" or "reference_start" in taken.columns):
                 copy = Path(taken.path).with_suffix("") == Path(path).with_suffix("")
                 unused[path] = "a copy in another format" if copy else f"{taken.path} is used"
                 continue
@@ -93,10 +93,16 @@ def choose_files(folder: Path) -> tuple[dict[str, FoundFile], dict[str, str]]:
                 if role == "adverse_events":
                     failure = failure or error
                 continue
-            if found.is_usable:
-                used[role] = found
-            else:
+            if not found.is_usable:
                 unused[path] = f"named like {role.replace('_', ' ')}, but its columns are not recognised"
+            elif taken is None:
+                used[role] = found
+            elif "reference_start" in found.columns:
+                # A subject table that says when treatment began is worth more than one that does not.
+                used[role] = found
+                unused[taken.path] = f"{path} is used"
+            else:
+                unused[path] = f"{taken.path} is used"
     if "adverse_events" not in used:
         events = _events_by_columns(folder, unused)
         if events is None:
@@ -171,10 +177,12 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
         notes.append(f"encoding {encoding}, because the file is not UTF-8")
     header = tuple(name for name in raw.frame.columns if name != ROW)
     columns = detect.find_columns(role, header)
-    graded = detect.columns_named("grade", role, header) if role == "adverse_events" else []
+    # Of these fields the best-named column may be empty and another filled: all of them are looked at.
+    field_of = {"adverse_events": "grade", "subjects": "reference_start"}.get(role)
+    rivals = detect.columns_named(field_of, role, header) if field_of else []
     cells = {
         name: [cell or "" for cell in raw.frame[name].to_list()]
-        for name in dict.fromkeys([*columns.values(), *graded])
+        for name in dict.fromkeys([*columns.values(), *rivals])
     }
     # Formats with a missing value of their own need no text for it.
     is_text = suffix in _DELIMITERS or suffix == ".xlsx"
@@ -184,20 +192,15 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
         counted = "; ".join(f"{text!r} in {count} cells" for text, count in nulls.items())
         notes.append(f"texts read as empty: {counted} of the columns used")
     cells = {name: ["" if cell.strip() in nulls else cell for cell in of] for name, of in cells.items()}
-    columns.pop("grade", None)
-    graded = [name for name in graded if detect.scale_of_cells(cells[name])]
-    if graded:
-        columns["grade"] = graded[0]
-    found = FoundFile(path, role, FileSpec(**options), header, raw.rows_in, cells, columns, tuple(notes))
-    return _with_filled_reference(found)
+    if field_of is not None:
+        columns.pop(field_of, None)
+        filled = [name for name in rivals if _is_informative(field_of, cells[name])]
+        columns |= {field_of: filled[0]} if filled else {}
+    return FoundFile(path, role, FileSpec(**options), header, raw.rows_in, cells, columns, tuple(notes))
 
 
-def _with_filled_reference(found: FoundFile) -> FoundFile:
-    """First treatment from the first of its columns that has a date: DM may leave RFSTDTC empty."""
-    if found.role != "subjects" or found.filled(found.columns.get("reference_start")):
-        return found
-    columns = {of: name for of, name in found.columns.items() if of != "reference_start"}
-    return replace(found, columns=columns)
+def _is_informative(of: str, cells: Sequence[str]) -> bool:
+    return detect.scale_of_cells(cells) is not None if of == "grade" else any(cells)
 
 
 def _read_first(path: Path, options: dict[str, Any], encodings: Sequence[str]) -> tuple[RawTable, str]:

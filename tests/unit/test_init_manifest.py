@@ -168,6 +168,15 @@ def test_unfilled_reference_start_is_not_used(tmp_path: Path) -> None:
     assert manifest.infusions.source == "none"
 
 
+def test_first_treatment_is_taken_from_where_it_is_filled(tmp_path: Path) -> None:
+    empty = "USUBJID,RFSTDTC,RFXSTDTC\n1,,\n2,,\n"
+    first, _ = propose(folder_of(tmp_path, "A", ae__csv=AE, dm__csv=empty.replace("1,,", "1,,2017-03-01")))
+    assert first.files[1].columns == {"reference_start": "RFXSTDTC"}
+    adsl = "USUBJID,TRTSDT\n1,2017-03-01\n2,2017-03-01\n"
+    second, _ = propose(folder_of(tmp_path, "B", ae__csv=AE, dm__csv=empty, adsl__csv=adsl))
+    assert (second.files[1].path, second.infusions.source) == ("adsl.csv", "reference_start")
+
+
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
     doses = 'USUBJID,EXTRT,EXSTDTC\n1,"CAR-T ""x"": [a] \u0085# b",2017-03-01\n'
     folder = folder_of(tmp_path, "NO", ae__csv=AE, dm__csv=DM, ex__csv=doses)
