@@ -227,14 +227,16 @@ def derive_population(subjects: pl.DataFrame) -> pl.DataFrame:
     """Add `age_from_birth`, `age_years` and `population` from birth, first infusion and recorded age.
 
     Ranges decide only where all their days agree: a birth year that leaves both sides of the twelfth
-    birthday open leaves the recorded age to decide, and without one the population is unknown.
+    birthday open, or a birth after the infusion, leaves the recorded age to decide, and without one the
+    population is unknown.
     `age_from_birth` is null unless both days are exact.
     """
     birth, birth_last = pl.col("birth_earliest").dt.date(), pl.col("birth_latest").dt.date()
     given, given_last = pl.col("infusion_earliest").dt.date(), pl.col("infusion_latest").dt.date()
+    born = given_last >= birth
     twelve = f"{_ADULT_FROM_YEARS}y"
-    adult = given >= birth_last.dt.offset_by(twelve)
-    child = given_last < birth.dt.offset_by(twelve)
+    adult = born & (given >= birth_last.dt.offset_by(twelve))
+    child = born & (given_last < birth.dt.offset_by(twelve))
     exact = (birth == birth_last) & (given == given_last) & (given >= birth)
     had_birthday = (given.dt.month() * 100 + given.dt.day()) >= (birth.dt.month() * 100 + birth.dt.day())
     years = given.dt.year() - birth.dt.year() - (~had_birthday).cast(pl.Int32)
