@@ -90,9 +90,7 @@ def hull(decisions: Sequence[Decision], rule_id: str, reason: str) -> Decision:
     )
 
 
-def _merge(
-    first: Decision, decisions: Sequence[Decision], sources: frozenset[str], rule_id: str
-) -> Decision:
+def _merge(first: Decision, decisions: Sequence[Decision], sources: frozenset[str], rule_id: str) -> Decision:
     rule_ids = {decision.rule_id for decision in decisions}
     return replace(
         first,
@@ -253,8 +251,13 @@ def decide_on_ladder(ladder: Ladder, recorded: Recorded) -> Decision:
     grade = recorded.grade
     if grade is None:
         steps = [step for step in sorted(ladder) if step < 5] + [5] * recorded.may_be_fatal
-        # A death is possible in a version without a fatal row too: naming grade 5 must not widen.
-        defined = [decide_on_ladder(ladder, replace(recorded, grade=step)) for step in steps or ladder]
+        # A death is possible in a version without a fatal row too: naming grade 5 must not widen. Nobody
+        # recorded that grade, so that it is undefined is no finding.
+        defined = [
+            replace(found, review_reasons=found.review_reasons - {"undefined_grade"})
+            for step in steps or ladder
+            if (found := decide_on_ladder(ladder, replace(recorded, grade=step)))
+        ]
         reason = "grade_unreadable" if recorded.is_unreadable else "grade_missing"
         decision = hull(defined, rules.HULL_MISSING, reason)
         if decision.disposition != "excluded":

@@ -195,7 +195,9 @@ def on_ladder(question: Question, steps: Ladder) -> Decision:
     # A missing grade can be each that the version defines, and 5 unless death is ruled out.
     possible = [g for g in sorted(steps) if g < 5] + ([5] if question.can_be_fatal else [])
     reason = "grade_unreadable" if question.is_unreadable else "grade_missing"
-    found = join((at_grade(steps, g) for g in possible or [5]), reason)
+    # Nobody recorded a grade, so none of them can be a wrong one.
+    readings = (at_grade(steps, g) for g in possible or [5])
+    found = join((replace(d, reasons=d.reasons - {"undefined_grade"}) for d in readings), reason)
     return found if found.disposition == "excluded" else found.because(reason)
 
 
