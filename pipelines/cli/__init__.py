@@ -5,9 +5,10 @@ What may live here: commands, messages, printing. What may not: results (they co
 
 Exit codes, the same for every command:
 
-    0  the command did all it was asked
-    1  a study failed, or an input (file, manifest, query, identifier) is wrong
-    2  the command line itself is wrong
+    0    the command did all it was asked
+    1    a study failed, or an input (file, manifest, query, identifier) is wrong
+    2    the command line itself is wrong
+    130  interrupted (Ctrl-C)
 """
 
 from pipelines.cli.app import main

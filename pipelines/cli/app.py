@@ -17,7 +17,8 @@ from pipelines.cli.failures import OK, guarded
 
 EPILOG = (
     "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
-    "line is wrong. The data home is --home, else REGRADE_HOME, else warehouse/ of the checkout. "
+    "line is wrong; 130 interrupted. "
+    "The data home is --home, else REGRADE_HOME, else warehouse/ of the checkout. "
     "REGRADE_DEBUG=1 shows the details of an unexpected error. "
     "Results are for research and safety review; no mapping release is clinically reviewed unless it says so."
 )

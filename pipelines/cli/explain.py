@@ -185,7 +185,10 @@ def _grade(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) 
         "scale": _coded(vocabulary.SCALES, grade["scale"]),
         "version": grade["scale_version"],
         "rule": _rule(grade["rule_id"]),
-        "grade_rows": [{name: row[name] for name in shown} for row in rows],
+        "grade_rows": [
+            {name: _split(row[name]) if name in ("domains", "requires") else row[name] for name in shown}
+            for row in rows
+        ],
     }
 
 

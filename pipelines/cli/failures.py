@@ -21,7 +21,7 @@ from schemas.errors import RegradeError
 
 OK: Final = 0
 FAILED: Final = 1
-USAGE: Final = 2
+INTERRUPTED: Final = 130
 
 P = ParamSpec("P")
 
@@ -42,7 +42,10 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
 def _code(command: Callable[[], int]) -> int:
     try:
         return command()
-    except (KeyboardInterrupt, SystemExit, typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+    except KeyboardInterrupt:
+        say("regrade: interrupted; published results and finished runs are as they were")
+        return INTERRUPTED
+    except (SystemExit, typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
         raise
     except RegradeError as failure:
         say(f"regrade: {failure}")

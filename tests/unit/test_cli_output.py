@@ -172,9 +172,9 @@ def test_debug_shows_the_traceback_too(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_an_interrupt_is_not_swallowed() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        code_of(KeyboardInterrupt())
+def test_an_interrupt_has_a_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(KeyboardInterrupt()) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_nearest_and_describe() -> None:
