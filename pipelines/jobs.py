@@ -9,12 +9,9 @@ from typing import Final
 
 import dagster as dg
 
-from pipelines.partitions import STUDIES
-
 REGRADE_STUDY: Final = dg.define_asset_job(
     "regrade_study",
     selection=dg.AssetSelection.all(),
-    partitions_def=STUDIES,
     description="Take one study from the landing folder to the published warehouse.",
 )
 PUBLISH: Final = dg.define_asset_job(

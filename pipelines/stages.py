@@ -103,6 +103,7 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
             next_action="give folder and key the same name",
         )
     release = load_release(release_id or manifest.mapping_release)
+    _require_conventions(manifest, release)
     identity = {
         "study": study_id,
         "inputs": hash_inputs(folder, manifest),
@@ -112,6 +113,20 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
         "code": {"version": code_version(), "sha256": code_sha256()},
     }
     return RunPlan(run_id_of(identity), study_id, folder, manifest, release, identity)
+
+
+def _require_conventions(manifest: StudyManifest, release: Release) -> None:
+    """A convention the release does not have would silently do nothing."""
+    known = sorted(set(release.tables["map_conventions"]["convention_id"]))
+    for name in manifest.grading.conventions:
+        if name not in known:
+            raise ManifestError(
+                f"mapping release {release.release_id} has no such convention",
+                file=f"{manifest.study}/{MANIFEST_NAME}",
+                column="grading.conventions",
+                value=name,
+                next_action=f"use one of: {', '.join(known)}",
+            )
 
 
 def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
@@ -180,7 +195,7 @@ def raw(plan: RunPlan, _: Tables) -> Tables:
             next_action="run the study again when the files are complete",
         )
     tables = {}
-    for _, name, table in _raw_names(study):
+    for _number, name, table in _raw_names(study):
         tables[name] = table.frame
         tables[f"{name}_rejected"] = table.rejected
     tables[_RAW_FILES] = pl.DataFrame(
@@ -319,14 +334,14 @@ def _sealed_result(run: StoredRun, stage: str) -> StageResult:
 
 
 def _declared(tables: Mapping[str, pl.DataFrame]) -> Tables:
-    """Canonical, validated tables; a table that no schema declares is a defect."""
-    unknown = sorted(set(tables) - set(TABLES))
-    if unknown:
-        raise StoreError(
-            f"a stage made tables that no schema declares: {', '.join(unknown)}",
-            next_action="report this defect; nothing was stored",
-        )
-    return {name: TABLES[name].require(frame) for name, frame in tables.items()}
+    """The tables, each declared and of its declared columns; the rooms have validated their values."""
+    for name, frame in tables.items():
+        if name not in TABLES or dict(frame.schema) != TABLES[name].polars_schema():
+            raise StoreError(
+                f"a stage made a table {name} that is not what the schemas declare",
+                next_action="report this defect; nothing was stored",
+            )
+    return dict(tables)
 
 
 def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:

@@ -134,6 +134,7 @@ def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]
         connection.execute(f"SET disabled_compression_methods = '{_UNSTABLE_COMPRESSION}'")
         connection.execute(f"ATTACH {_literal(str(path))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE warehouse")
+        connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
         for declared in PUBLISHED_TABLES:
             for statement in table_statements(declared):
                 connection.execute(statement)
@@ -146,6 +147,7 @@ def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]
             _prove_key(connection, name, warehouse_key(declared))
         for _, script in view_statements():
             connection.execute(script)
+        connection.execute("COMMIT")
         connection.execute("CHECKPOINT warehouse")
         connection.execute("USE memory")
         connection.execute("DETACH warehouse")
