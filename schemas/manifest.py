@@ -307,7 +307,8 @@ def parse_manifest(content: Mapping[str, Any], file: str) -> StudyManifest:
 
 
 def _manifest_error(failure: ValidationError, file: str) -> ManifestError:
-    error = failure.errors()[0]
+    # A misspelt required key is an unknown one first: that one names the correction.
+    error = min(failure.errors(), key=lambda found: found["type"] != "extra_forbidden")
     location = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":

@@ -258,11 +258,11 @@ def test_rho_rows_are_accounted_for(rho: Tables) -> None:
     ("subject", "event", "concept", "high", "status"),
     [
         ("02-012", "4", "encephalopathy", 3, "late"),
-        ("04-002", "2", "aphasia_dysphasia", 2, "late"),
+        ("04-002", "2", "dysphasia", 2, "late"),
         ("04-009", "3", "cognitive_disturbance", 2, "inside"),
         ("04-003", "3", "intracranial_haemorrhage", 0, "late"),
-        ("05-016", "2", "cerebral_oedema", 4, "late"),
-        ("05-004", "1", "muscle_weakness_left_right", 4, "late"),
+        ("05-016", "2", "cerebral_edema", 4, "late"),
+        ("05-004", "1", "muscle_weakness_left_sided", 4, "late"),
     ],
 )
 def test_known_rho_terms(rho: Tables, subject: str, event: str, concept: str, high: int, status: str) -> None:

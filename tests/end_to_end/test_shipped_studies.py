@@ -236,7 +236,7 @@ def test_an_onset_that_fits_two_infusions_is_partly_in_each(demo: Tables) -> Non
 def test_onset_is_placed_in_the_window(demo: Tables, name: str, status: str) -> None:
     found = {
         row["window_status"]
-        for concept in ("encephalopathy", "confusion", "aphasia_dysphasia")
+        for concept in ("encephalopathy", "confusion", "dysphasia")
         for row in events(demo, name, concept)
     }
     assert found == {status}
