@@ -24,8 +24,26 @@ class ReadGrade(NamedTuple):
 
 
 _MISSING: Final = frozenset(
-    {"", "-", "--", ".", "._", "NA", "N/A", "N.A.", "ND", "NK", "UK", "UNK", "UNKNOWN", "MISSING", "NULL"}
+    {
+        "",
+        "-",
+        "--",
+        ".",
+        "._",
+        "NA",
+        "N/A",
+        "N.A.",
+        "ND",
+        "NK",
+        "UK",
+        "UNK",
+        "UNKNOWN",
+        "MISSING",
+        "NULL",
+        "NAN",
+    }
     | {"NOT DONE", "NOT APPLICABLE", "NOT AVAILABLE", "NOT KNOWN", "NOT GRADED", "NOT REPORTED"}
+    | {"NE", "NOT EVALUABLE", "NOT EVALUATED"}
 )
 _SPECIAL_MISSING: Final = re.compile(r"^\.[A-Z]$")
 _WORDS: Final[dict[str, int]] = {

@@ -38,8 +38,27 @@ READ = [
     *[(text, 1) for text in ("MILD", "mild", "1", "I", "1 - Mild")],
     *[(text, 2) for text in ("Moderate", "II", "2.0")],
 ]
-MISSING = ["", "  ", None, ".", ".A", ".Z", "._", "NA", "n/a", "ND", "NK", "UNK", "Unknown", "Not done", "-"]
+MISSING = [
+    "",
+    "  ",
+    None,
+    ".",
+    ".A",
+    ".Z",
+    "._",
+    "NA",
+    "n/a",
+    "ND",
+    "NK",
+    "UNK",
+    "Unknown",
+    "Not done",
+    "-",
+    "NaN",
+    "Not evaluable",
+]
 UNREADABLE = [
+    *("(3)", "3.", "Grade 3 or 4", "4 - Severe"),
     *("6", "-1", "33", "10", "100", "GRADE -1", "- 3", "\u22123", "2 - Severe", "3 (Mild)", "Severe (2)"),
     *(">=3", "\u22653", "<3", "3+", "1-2", "3-4", "3/4", "1 2", "2.7", "2.55", "5.5", "IIII", "VI", "IX"),
     *("MILD/MODERATE", "MILD TO MODERATE", "MODERATE-SEVERE", "serious", "see comment", "3 see comment"),
