@@ -253,10 +253,9 @@ def decide_on_ladder(ladder: Ladder, recorded: Recorded) -> Decision:
         steps = [step for step in sorted(ladder) if step < 5] + [5] * recorded.may_be_fatal
         # A death is possible in a version without a fatal row too: naming grade 5 must not widen. Nobody
         # recorded that grade, so that it is undefined is no finding.
+        readings = (decide_on_ladder(ladder, replace(recorded, grade=step)) for step in steps or ladder)
         defined = [
-            replace(found, review_reasons=found.review_reasons - {"undefined_grade"})
-            for step in steps or ladder
-            if (found := decide_on_ladder(ladder, replace(recorded, grade=step)))
+            replace(found, review_reasons=found.review_reasons - {"undefined_grade"}) for found in readings
         ]
         reason = "grade_unreadable" if recorded.is_unreadable else "grade_missing"
         decision = hull(defined, rules.HULL_MISSING, reason)

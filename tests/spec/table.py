@@ -132,10 +132,22 @@ def assert_events(text: str, **context: Any) -> None:
 
 
 def assert_rows(found: list[Row], wanted: list[Row], shown: list[Row] | None = None) -> None:
-    """The wanted cells, as text; an empty cell wants null."""
+    """The wanted cells, as text; an empty cell wants null, a comma separates the parts of a list."""
     assert len(found) == len(wanted)
     for index, (row, cells) in enumerate(zip(found, wanted, strict=True)):
         for name, cell in cells.items():
             value = row["review_reasons" if name == "review" else name]
-            text = "" if value is None else str(value)
+            text = "" if value is None else str(value).replace("|", ",")
             assert text == cell, (name, text, cell, (shown or wanted)[index])
+
+
+def assert_result(name: str, order: str, frames: Frames, wanted: str) -> None:
+    """A result table, sorted, holds the wanted rows."""
+    assert_rows(frames[name].sort(order, maintain_order=True).to_dicts(), read_table(wanted)[1])
+
+
+def assert_subjects(text: str, wanted: str, window: int = 30, **context: Any) -> None:
+    """Rows of core_subject_grades of one window, by subject and infusion."""
+    found = grade(read_table(text)[0], **context)["core_subject_grades"]
+    rows = found.filter(pl.col("window_days") == window).sort("subject_id", "infusion_number")
+    assert_rows(rows.to_dicts(), read_table(wanted)[1])
