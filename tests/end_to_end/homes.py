@@ -6,19 +6,17 @@ Nothing here knows what a result should be.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 import polars as pl
+from typer.testing import CliRunner, Result
 
+from pipelines.cli.app import app
 from pipelines.home import Home
 from pipelines.stages import RunResult, run_study
-from warehouse.publisher import publish
 from warehouse.run_store import RunStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -74,18 +72,9 @@ def run(home: Home, study: str) -> tuple[RunResult, Tables]:
     return result, Tables(home, study)
 
 
-def regrade(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own, as a user starts it."""
-    code = "import pipelines.cli.app as app; app.main()"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=CHECKOUT,
-        env={**os.environ, "REGRADE_HOME": str(home.root), "COLUMNS": "200", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+def regrade(home: Home, *arguments: str) -> Result:
+    """The command line, called as a user calls it but in this process."""
+    return CliRunner().invoke(app, [*arguments, "--home", str(home.root)], env={"COLUMNS": "200"})
 
 
 def ask(home: Home, query: str) -> pl.DataFrame:
@@ -109,6 +98,3 @@ def warehouse_content(home: Home) -> str:
                 for name in names
             }
         )
-
-
-__all__ = ["publish"]

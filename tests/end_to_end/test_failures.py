@@ -7,6 +7,7 @@ subject.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,17 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = home_with(tmp_path / "home", GOOD)
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = home_with(tmp_path_factory.mktemp("published") / "home", GOOD)
     run_study(home, GOOD.name)
     publish(home)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def home(tmp_path: Path, published: Path) -> Home:
+    return Home(Path(shutil.copytree(published, tmp_path / "home")))
 
 
 def refused(home: Home, *, kind: type[RegradeError], holds: tuple[str, ...]) -> str:
@@ -68,7 +74,7 @@ def refused(home: Home, *, kind: type[RegradeError], holds: tuple[str, ...]) -> 
     assert ". Next: " in message
     assert SUBJECT not in message
     done = regrade(home, "run", "BAD")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert " ".join(message.split()) in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr + done.stdout
     assert SUBJECT not in done.stderr + done.stdout
@@ -83,7 +89,7 @@ def accepted(home: Home) -> Tables:
     good = Tables(home, GOOD.name)["core_event_grades"]
     _, tables = run(home, "BAD")
     done = regrade(home, "run")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     counts = dict(ask(home, "SELECT study_id, count(*) FROM core_event_grades GROUP BY ALL").rows())
     assert counts.get("BAD", 0) == tables["core_event_grades"].height
     assert counts[GOOD.name] == good.height
@@ -271,7 +277,7 @@ def test_a_study_that_fails_stops_no_other(home: Home) -> None:
         )
     )
     done = regrade(home, "run")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "BAD failed" in done.stderr
     grades = ask(home, "SELECT source_grade FROM core_event_grades WHERE concept_id = 'headache'")
     assert grades["source_grade"].to_list() == [2]
@@ -284,6 +290,6 @@ def test_a_damaged_run_is_not_published_and_the_old_file_stays(home: Home) -> No
     damaged = result.folder / "core_event_grades.parquet"
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"X")
     done = regrade(home, "publish")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "core_event_grades.parquet" in done.stderr
     assert warehouse_content(home) == before

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+
 from mappings.loader import load_release
+from pipelines.diffs.scale import compare_scales
+from pipelines.grading.kernel import grade_study
 from pipelines.ingest.checking import check_study
 from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import read_manifest, read_study
-
-from pipelines.diffs.scale import compare_scales
-from pipelines.grading.kernel import grade_study
 
 GOLDEN = Path(__file__).parent
 STUDIES = sorted(folder.name for folder in GOLDEN.glob("GOLD-*"))
