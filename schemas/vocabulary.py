@@ -106,6 +106,8 @@ COMPARATOR_SETS: Final[dict[str, str]] = {
     "core": "Concepts that inform an ICANS domain.",
     "sponsor": "Rows the sponsor flags as neurotoxicity.",
 }
+DUPLICATE_ROW_RULE: Final = "CHK-DUPLICATE-ROW"
+"""Rejects a row that repeats another one cell by cell; the other row stays, so nothing is lost."""
 FINDING_STATUSES: Final = ("pass", "fail", "not_applicable", "error")
 FINDING_SEVERITIES: Final = ("error", "warning", "info")
 ATTRIBUTION_POLICIES: Final = ("widen", "ignore", "exclude")

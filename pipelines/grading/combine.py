@@ -17,6 +17,7 @@ from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, compute_joined
 from pipelines.grading.terms import resolve_terms
 from schemas.manifest import StudyManifest, normalise_version
+from schemas.vocabulary import DUPLICATE_ROW_RULE
 
 SUBJECT_WINDOW = (*SUBJECT, "infusion_number", "window_days")
 EVERY_DOMAIN = "cognition|consciousness|icp|motor|seizure"
@@ -28,13 +29,16 @@ def derive_withheld(
     """What the record withholds about a subject: rows that could not be used, tables not complete.
 
     A rejected adverse-event row contributes 0/null/4, 5 unless the subject is known to be alive, but
-    nothing where its readable term is out of scope or excluded at every grade. Columns: SUBJECT, low,
-    point, high, rule_id, domains, reason, is_row.
+    nothing where its readable term is out of scope or excluded at every grade. A row that only repeats a
+    row in use withholds nothing and is left out. Columns: SUBJECT, low, point, high, rule_id, domains,
+    reason, is_row.
     """
     alive = subjects.select(*SUBJECT, (pl.col("vital_status") == "alive").alias("_is_alive"))
     populations = subjects.select(*SUBJECT, "population")
     rows = rejected.filter(
-        (pl.col("table_name") == "adverse_events") & pl.col("subject_id").is_not_null()
+        (pl.col("table_name") == "adverse_events")
+        & pl.col("subject_id").is_not_null()
+        & (pl.col("rule_id") != DUPLICATE_ROW_RULE)
     ).with_columns(
         pl.lit(manifest.grading.scale).alias("scale"),
         pl.lit(normalise_version(manifest.grading.scale, manifest.grading.version), pl.String).alias(
