@@ -120,7 +120,7 @@ VOCABULARY = [
 
 
 def small_release() -> Release:
-    rows = {
+    rows: dict[str, list[Row]] = {
         "map_releases": [
             {
                 "release_id": ID,

@@ -165,13 +165,14 @@ def _add_subject(
                 number=1000 + int(identifier),
                 llt_code=choose.pick([None, code or None]),
                 body_system=choose.pick([None, *CLASSES]),
+                rule_id=choose.pick(["CHK-KEY-CONFLICT", "CHK-DUPLICATE-ROW"]),
                 table_name=choose.pick(["adverse_events", "adverse_events", "sedation"]),
             )
         )
 
 
 def _infusions(choose: Chooser, identifier: str) -> list[Row]:
-    days = choose.pick([(0,), (0,), (0,), (0, 20), (0, 40, 41), (0, 0), (None,), ()])
+    days = choose.pick([(0,), (0,), (0,), (0, 20), (0, 40, 41), (0, 0), (None,), (0, None), ()])
     moments = [
         None if day is None else _moment(choose, day, choose.pick(["day", "day", "time", "month"]))
         for day in days
@@ -219,7 +220,7 @@ def _name(choose: Chooser, terms: Terms) -> Row:
         term = choose.pick([term.upper(), f" {term}, NOS", term.replace(" ", "-")])
     other, other_code = choose.pick(terms.named)
     blank = {"preferred_term": None, "lowest_level_term": None, "verbatim_term": None}
-    filled = choose.pick(
+    filled: Row = choose.pick(
         [
             {"preferred_term": term},
             {"preferred_term": term, "verbatim_term": other},

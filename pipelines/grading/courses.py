@@ -28,10 +28,10 @@ def derive_day_spans(
 ) -> pl.DataFrame:
     """First and last day each event certainly and possibly covers, relative to the infusion.
 
-    `placed` holds EVENT and infusion_number. Adds first_possible, first_certain, last_certain,
-    last_possible (Int32 days, clipped to the longest window), is_open_ended (ongoing without an end
-    date) and is_one_day (onset and end are the same certain day). first_certain > last_certain: no day
-    is certain.
+    `placed` holds EVENT and infusion_number; after an infusion without a date there are no days. Adds
+    first_possible, first_certain, last_certain, last_possible (Int32 days, clipped to the longest
+    window), is_open_ended (ongoing without an end date) and is_one_day (onset and end are the same
+    certain day). first_certain > last_certain: no day is certain.
     """
     longest = max(manifest.windows.primary_days, *manifest.windows.sensitivity_days, 0)
     dates = events.select(
@@ -40,9 +40,9 @@ def derive_day_spans(
     spans = (
         placed.join(dates, on=EVENT, how="left", validate="m:1")
         .join(
-            infusions.select(*COURSE, "infusion_earliest", "infusion_latest"),
+            infusions.select(*COURSE, "infusion_earliest", "infusion_latest").drop_nulls("infusion_earliest"),
             on=COURSE,
-            how="left",
+            how="inner",
             validate="m:1",
         )
         .join(subjects.select(*SUBJECT, "death_latest"), on=SUBJECT, how="left", validate="m:1")

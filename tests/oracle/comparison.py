@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from scipy.stats import binomtest
+from scipy.stats import binomtest  # type: ignore[import-untyped]  # no stubs shipped
 
 Row = dict[str, Any]
 SETS = {"broad": "is_broad", "core": "is_core", "sponsor": "is_sponsor"}

@@ -103,9 +103,7 @@ def _doubts(study: Study, subject: Row) -> list[Part]:
 
 def is_event_row(rejected: Row) -> bool:
     """A rejected event row that says more than a row in use."""
-    return bool(
-        rejected["table_name"] == "adverse_events" and rejected["rule_id"] != "CHK-DUPLICATE-ROW"
-    )
+    return bool(rejected["table_name"] == "adverse_events" and rejected["rule_id"] != "CHK-DUPLICATE-ROW")
 
 
 def is_harmless(study: Study, rejected: Row, population: str) -> bool:

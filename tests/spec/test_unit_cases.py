@@ -7,6 +7,7 @@ arousal or seizure duration (A01-A05, A08, A09, A16, A17, A22) belong to assessm
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from pipelines.ingest.checking import derive_population
 from tests.spec.table import assert_events, grade, read_table
 
 
-def headline(cells: str, **context: object) -> dict[str, object]:
+def headline(cells: str, **context: Any) -> dict[str, object]:
     """The subject's result over all infusions in the primary window."""
     left, _ = read_table(cells)
     found = grade(left, **context)["core_subject_grades"]
