@@ -26,7 +26,7 @@ from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import check_study
 from pipelines.ingest.raw import RawTable
 from pipelines.ingest.staging import stage_study
-from pipelines.ingest.study import RawStudy, read_manifest, read_study
+from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
 from schemas.errors import ManifestError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import TABLES
@@ -94,14 +94,6 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
             next_action="put the study there; `regrade init FOLDER` writes the manifest",
         )
     manifest = read_manifest(folder)
-    if manifest.study != study_id:
-        raise ManifestError(
-            f"the manifest is of study {manifest.study}, the folder is {study_id}",
-            file=str(folder / MANIFEST_NAME),
-            column="study",
-            value=manifest.study,
-            next_action="give folder and key the same name",
-        )
     release = load_release(release_id or manifest.mapping_release)
     _require_conventions(manifest, release)
     identity = {
@@ -132,23 +124,12 @@ def _require_conventions(manifest: StudyManifest, release: Release) -> None:
 def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
     """Path and sha256 of every file the manifest names, in path order.
 
-    Raises `StoreError` for a file that is missing, is no file, or lies outside the study folder.
+    Raises `ManifestError` for a file that is missing or lies outside the study folder, `StoreError`
+    for one that cannot be read.
     """
     inputs = []
     for spec in sorted(manifest.files, key=lambda file: file.path):
-        path = folder / spec.path
-        if not path.is_file():
-            raise StoreError(
-                "the manifest names this file and it is not there",
-                file=str(path),
-                next_action=f"put the file there or correct `files` in {MANIFEST_NAME}",
-            )
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise StoreError(
-                "the file is a link that leads out of the study folder",
-                file=str(path),
-                next_action="copy the file into the study folder",
-            )
+        path = locate_file(folder, spec)
         try:
             inputs.append({"path": spec.path, "sha256": sha256_file(path)})
         except OSError as failure:

@@ -68,6 +68,8 @@ def publish(home: Home) -> Publication:
         if _is_published(home, key):
             return Publication(home.database, False, key, run_ids)
         releases = _release_sources(runs)
+        for left_behind in home.root.glob(".publish-*"):  # by a process that was killed
+            shutil.rmtree(left_behind, ignore_errors=True)
         workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=home.root))
         try:
             built = workshop / home.database.name
@@ -165,7 +167,14 @@ def _insert_table(
         )
     source = f"read_parquet({_literal(str(run.folder / stored.file))})"
     prefix = f"{_literal(run.run_id)} AS run_id, " if is_run_scoped else ""
-    connection.execute(f"INSERT INTO {name} BY NAME SELECT {prefix}* FROM {source}")
+    try:
+        connection.execute(f"INSERT INTO {name} BY NAME SELECT {prefix}* FROM {source}")
+    except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
+        raise StoreError(
+            f"the table {name} of the run does not fit the schema of this version of the program",
+            file=str(run.folder),
+            next_action=f"run the study {run.study_id} again",
+        ) from None
 
 
 def _insert_run(connection: duckdb.DuckDBPyConnection, run: StoredRun) -> None:

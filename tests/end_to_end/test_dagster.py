@@ -29,13 +29,13 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PARALLEL = ("P1", "P2", "P3", "P4")
 RUN_ONE = """
 import sys
-from pathlib import Path
 import dagster as dg
 from pipelines.definitions import defs
 
-with dg.DagsterInstance.from_config(sys.argv[1]) as instance:
+with dg.DagsterInstance.ephemeral() as instance:
+    instance.add_dynamic_partitions("study", [sys.argv[1]])
     result = defs.get_repository_def().get_job("regrade_study").execute_in_process(
-        partition_key=sys.argv[2], instance=instance
+        partition_key=sys.argv[1], instance=instance
     )
     sys.exit(0 if result.success else 1)
 """
@@ -261,14 +261,11 @@ def test_four_studies_in_processes_of_their_own_never_meet_a_lock(tmp_path: Path
     home = Home(tmp_path).ensure()
     for study in PARALLEL:
         write_tiny_study(home, study)
-    folder = home.ensure_dagster()
-    with dg.DagsterInstance.from_config(str(folder)) as instance:
-        assert register_studies(instance, home) == list(PARALLEL)
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", RUN_ONE, str(folder), study],
+            [sys.executable, "-c", RUN_ONE, study],
             cwd=CHECKOUT,
-            env={**os.environ, "REGRADE_HOME": str(home.root), "DAGSTER_HOME": str(folder)},
+            env={**os.environ, "REGRADE_HOME": str(home.root)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -16,11 +16,20 @@ from warehouse.publisher import publish
 from warehouse.run_store import RunStore, StoredRun
 
 
+CODE_SHA256 = stages.code_sha256
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "home").ensure()
     write_tiny_study(home, "TINY")
     return home
+
+
+@pytest.fixture(autouse=True)
+def _one_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources that are being edited would otherwise make each run another one."""
+    monkeypatch.setattr(stages, "code_sha256", lambda: "c" * 64)
 
 
 def current(home: Home, study: str = "TINY") -> StoredRun:
@@ -79,6 +88,24 @@ def test_each_ingredient_of_a_run_changes_its_id(home: Home, monkeypatch: pytest
     monkeypatch.setattr(stages, "code_sha256", lambda: "0" * 64)
     ids.append(plan_run(home, "TINY").run_id)
     assert len(set(ids)) == 4
+
+
+def test_the_code_digest_is_over_the_pure_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "_CODE_ROOT", tmp_path)
+    with pytest.raises(StoreError, match="without its sources"):
+        CODE_SHA256()
+    rule = tmp_path / "pipelines" / "grading" / "rule.py"
+    rule.parent.mkdir(parents=True)
+    rule.write_bytes(b"GRADE = 1\n")
+    first = CODE_SHA256()
+    rule.write_bytes(b"GRADE = 1\r\n")
+    assert CODE_SHA256() == first
+    (tmp_path / "pipelines" / "cli.py").write_text("PROMPT = 2\n")
+    assert CODE_SHA256() == first
+    rule.write_bytes(b"GRADE = 2\n")
+    assert CODE_SHA256() != first
+    rule.rename(rule.with_name("renamed.py"))
+    assert len(CODE_SHA256()) == 64
 
 
 def test_a_comment_in_the_manifest_is_no_new_run(home: Home) -> None:

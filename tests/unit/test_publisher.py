@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.home import Home
 from schemas.errors import StoreError
+from schemas.evidence import CoreSubjects
 from schemas.registry import PUBLISHED_TABLES
 from tests.unit.store_samples import seal_sample
 from warehouse.ddl import view_statements
@@ -200,6 +201,25 @@ def test_a_repeated_key_is_not_published(home: Home, monkeypatch: pytest.MonkeyP
         publish(home)
     assert not home.database.exists()
     assert run.folder.is_dir()
+
+
+def test_a_run_of_another_schema_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    seal_sample(home.runs, "A")
+    publish(home)
+    before = home.database.read_bytes()
+    with monkeypatch.context() as older:
+        older.setattr(CoreSubjects, "require", lambda frame: frame.drop("population"))
+        seal_sample(home.runs, "B")
+    with pytest.raises(StoreError, match=r"core_subjects of the run does not fit.*run the study B again"):
+        publish(home)
+    assert home.database.read_bytes() == before
+
+
+def test_what_a_killed_publisher_left_is_cleared_away(home: Home) -> None:
+    (home.root / ".publish-killed").mkdir()
+    (home.root / ".publish-killed" / "icans.duckdb").write_bytes(b"half")
+    publish(home)
+    assert not list(home.root.glob(".publish-*"))
 
 
 def test_duckdb_1_x_can_open_the_file(home: Home) -> None:
