@@ -112,7 +112,7 @@ def _read_table(path: Path, release_id: str) -> pl.DataFrame:
     """One file as its validated table; the file itself must stand in canonical order."""
     table, columns = FILES[path.name]
     raw = read_tsv(path, columns)
-    frame = raw.with_columns(release_id=pl.lit(release_id))
+    frame = raw.with_columns(release_id=pl.lit(release_id), layer=pl.lit(release_id))
     if table is MapTerms:
         checks.check_term_identity(raw, path.name)
         taken = pl.col("object_id").str.strip_prefix(checks.CONCEPT_PREFIX)

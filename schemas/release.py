@@ -11,6 +11,8 @@ import polars as pl
 from schemas.base import Table, column, table
 from schemas.vocabulary import CAUSE_ROLES, DISPOSITIONS
 
+LAYER = "Who decides by this row: the release by its id, or a private overlay by its name"
+
 
 @table(
     "map_releases",
@@ -52,6 +54,7 @@ class MapConcepts(Table):
     cause_role: str = column(
         "Role as another cause or as a marker in time", null="none", isin=list(CAUSE_ROLES)
     )
+    layer: str = column(LAYER)
 
 
 @table(
@@ -76,6 +79,7 @@ class MapTerms(Table):
     justification: str = column("SSSOM mapping justification")
     source: str = column("Where the term or synonym is published")
     note: str = column("Remark", null="none")
+    layer: str = column(LAYER)
 
 
 @table(
@@ -113,6 +117,7 @@ class MapGrades(Table):
     rationale: str = column("Why")
     source: str = column("Document and table the decision rests on, or 'judgement'")
     review_reason: str = column("Why a person should look", null="no review needed")
+    layer: str = column(LAYER)
 
 
 @table(
@@ -132,6 +137,7 @@ class MapConventions(Table):
     point: pl.Int8 = column("Point of its own", null="point of the hull", ge=0, le=5)
     rationale: str = column("Why")
     source: str = column("Document, or 'judgement'")
+    layer: str = column(LAYER)
 
 
 @table(

@@ -191,8 +191,8 @@ def small_release() -> Release:
     frames = {
         table.info().name: table.require(
             pl.DataFrame(
-                [{"release_id": ID} | row for row in rows[table.info().name]],
-                schema=table.polars_schema(),
+                [{"release_id": ID, "layer": ID} | row for row in rows[table.info().name]],
+                schema=table.polars_schema() | {"layer": pl.String()},
                 orient="row",
             )
         )
