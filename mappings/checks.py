@@ -1,7 +1,8 @@
-"""What must hold across the rows and tables of a release, beyond the schema of each table.
+"""What must hold across the rows and tables of a release for it to be used at all.
 
-What may live here: rules a release must obey, each naming file, row, column and value when broken. What
-may not: reading files (`mappings.loader`), the lock (`mappings.checksums`).
+What may live here: rules that decide in milliseconds, each naming file, line, column and value when
+broken; the loader runs them on every load. What may not: reading files (`mappings.sheets`), the lock
+(`mappings.checksums`), completeness against the published vocabularies (`mappings.curation`).
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from typing import NamedTuple
 
 import polars as pl
 
+from mappings.problem import Problem
+from mappings.sheets import CONCEPT_PREFIX, GRADE_PREFIX, Sheet
 from mappings.term_key import term_key
-from schemas.errors import ReleaseError
-from schemas.vocabulary import CTCAE_VERSIONS, DOMAINS
+from schemas.vocabulary import ASTCT_VERSIONS, CRES_VERSIONS, CTCAE_VERSIONS, DOMAINS
 
 EVERY_CONCEPT = "*"
 """Concept of a grade row that stands for every concept of its scale without a row of its own."""
 
-CONCEPT_PREFIX = "regrade.concept:"
-GRADE_PREFIX = "regrade.grade:"
+ANY = "any"
+"""Scale version of a term read the same in every version, and of a preferred term's grade rows."""
+
 PREDICATES: Mapping[str, str] = {
     "own": "skos:exactMatch",
     "exact": "skos:exactMatch",
@@ -29,159 +32,219 @@ PREDICATES: Mapping[str, str] = {
 }
 """Relation of a term to its concept -> SSSOM predicate; a narrower term has a broader concept."""
 
+RESTRICTS = "regrade:restrictsTo"
+JUSTIFICATIONS = ("semapv:ManualMappingCuration", "semapv:LexicalMatching")
+
+_VERSIONS = {"ctcae": (*CTCAE_VERSIONS, ANY), "cres": CRES_VERSIONS, "astct": ASTCT_VERSIONS}
 _REVIEW = {"needs_adjudication": "needs_adjudication", "fatal": "fatal_report"}
 _DOMAIN = "|".join(DOMAINS)
+_SPREADSHEET = "restore the cell (a spreadsheet may have changed it)"
 
 
 class Rule(NamedTuple):
-    """A rule on the rows of one table: the column to name, what is wrong, where it is."""
+    """A rule on the rows of one table: its id, the column to name, what is wrong, where it is."""
 
+    rule_id: str
     column: str
     what: str
     wrong: pl.Expr
 
 
 GRADE_RULES = (
-    Rule("low", "low is above high", pl.col("low") > pl.col("high")),
-    Rule("point", "the point is outside its interval", ~pl.col("point").is_between("low", "high")),
-    Rule("low", "grade 5 is never a low", pl.col("low") == 5),
-    Rule("high", "only a fatal row reaches 5", (pl.col("high") == 5) != (pl.col("disposition") == "fatal")),
+    Rule("MAP-GRADE-BOUNDS", "low", "low is above high", pl.col("low") > pl.col("high")),
     Rule(
+        "MAP-GRADE-POINT",
+        "point",
+        "the point is outside its interval",
+        ~pl.col("point").is_between("low", "high"),
+    ),
+    Rule("MAP-GRADE-FATAL-LOW", "low", "grade 5 is never a low", pl.col("low") == 5),
+    Rule(
+        "MAP-GRADE-FATAL-HIGH",
+        "high",
+        "only a fatal row reaches 5",
+        (pl.col("high") == 5) != (pl.col("disposition") == "fatal"),
+    ),
+    Rule(
+        "MAP-GRADE-EXCLUDED",
         "disposition",
         "a row is excluded exactly where its high is 0",
         (pl.col("disposition") == "excluded") != (pl.col("high") == 0),
     ),
     Rule(
+        "MAP-GRADE-FATAL",
         "disposition",
         "a row of grade 5 is fatal or excluded, and no other row is fatal",
         (pl.col("high") > 0) & ((pl.col("grade") == 5) != (pl.col("disposition") == "fatal")),
     ),
     Rule(
+        "MAP-GRADE-DOMAINS",
         "domains",
         "domains are named exactly where high is above 0",
         pl.col("domains").is_null() != (pl.col("high") == 0),
     ),
     Rule(
+        "MAP-GRADE-DOMAIN-NAMES",
         "domains",
         "the domains are not ICANS domains joined by |",
         ~pl.col("domains").str.contains(rf"^({_DOMAIN})(\|({_DOMAIN}))*$"),
     ),
-    Rule("point", "motor is 0 or 4", (pl.col("domains") == "motor") & ~pl.col("point").is_in([0, 4, 5])),
     Rule(
+        "MAP-GRADE-MOTOR",
+        "point",
+        "motor is 0 or 4",
+        (pl.col("domains") == "motor") & ~pl.col("point").is_in([0, 4, 5]),
+    ),
+    Rule(
+        "MAP-GRADE-REVIEW",
         "review_reason",
         "rows for adjudication and fatal rows carry their review reason, others none",
         pl.col("review_reason").fill_null("")
         != pl.col("disposition").replace_strict(_REVIEW, default="", return_dtype=pl.String),
     ),
     Rule(
+        "MAP-GRADE-REQUIRES",
         "requires",
         "an open row says what would close it, an excluded row nothing",
         (pl.col("requires").is_null() & (pl.col("low") < pl.col("high")))
         | (pl.col("requires").is_not_null() & (pl.col("high") == 0)),
     ),
     Rule(
+        "MAP-GRADE-TEXT",
         "source_text",
         "a grade of a CTCAE version has its text, any other row none",
-        ((pl.col("scale") == "ctcae") & (pl.col("scale_version") != "any"))
-        == pl.col("source_text").is_null(),
+        ((pl.col("scale") == "ctcae") & (pl.col("scale_version") != ANY)) == pl.col("source_text").is_null(),
     ),
 )
 """Laws every decision obeys (GRADING.md 1 and 3.4); a null comparison counts as right."""
 
 
-def refuse(file: str, wrong: pl.Series, column: str, cells: pl.Series, what: str) -> None:
-    """Raise `ReleaseError` for the first row where `wrong` is true; null counts as right."""
-    rows = wrong.fill_null(False).arg_true()
-    if len(rows):
-        row = int(rows[0])
-        raise ReleaseError(
-            what,
-            file=file,
-            row=row + 1,
-            column=column,
-            value=None if cells[row] is None else str(cells[row]),
-            next_action="restore the cell (a spreadsheet may have changed it)",
-        )
+def release_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
+    """Every broken rule across rows and tables, cheapest first; nothing is read before it is asked for.
+
+    `sheets` holds one sheet per file of a release, keyed by table name.
+    """
+    yield from grade_version_problems(sheets["map_grades"])
+    yield from term_version_problems(sheets["map_terms"])
+    yield from _concept_problems(sheets)
+    for sheet, rules in ((sheets["map_grades"], GRADE_RULES),):
+        for rule in rules:
+            yield from sheet.problems(rule.rule_id, rule.what, rule.column, rule.wrong)
+    yield from grade_identity_problems(sheets["map_grades"])
+    yield from term_identity_problems(sheets["map_terms"])
+    yield from _code_problems(sheets["map_terms"])
+    yield from sheets["map_conventions"].problems(
+        "MAP-CONVENTION-GRADES",
+        "the cell is not grades joined by |",
+        "grades_covered",
+        ~pl.col("grades_covered").str.contains(r"^[1-5](\|[1-5])*$"),
+        next_action=_SPREADSHEET,
+    )
+    for table, key, name in (
+        ("map_classes", "class_key", "class_name"),
+        ("map_vocabulary", "term_key", "term"),
+    ):
+        sheet = sheets[table]
+        wrong = sheet.raw[key] != _keys(sheet.raw[name])
+        yield from sheet.problems("MAP-KEY", "the key is not that of the name", key, wrong)
 
 
-def check_term_identity(raw: pl.DataFrame, file: str) -> None:
+def term_identity_problems(sheet: Sheet) -> Iterator[Problem]:
     """SSSOM identity of a term row agrees with the columns it is made of."""
-    keys = _keys(raw["subject_label"])
-    refuse(file, raw["term_key"] != keys, "term_key", raw["term_key"], "the key is not that of the term")
-    refuse(file, raw["term_key"] == "", "term_key", raw["term_key"], "the term has no key")
-    predicates = raw["relation"].replace_strict(PREDICATES, default="", return_dtype=pl.String)
-    found = raw["predicate_id"]
-    refuse(file, found != predicates, "predicate_id", found, "predicate and relation differ")
+    raw = sheet.raw
+    wrong = raw["term_key"] != _keys(raw["subject_label"])
+    yield from sheet.problems("MAP-KEY", "the key is not that of the term", "term_key", wrong)
+    wrong = raw["predicate_id"] != raw["relation"].replace_strict(PREDICATES, default="")
+    yield from sheet.problems("MAP-TERM-PREDICATE", "predicate and relation differ", "predicate_id", wrong)
     slug = pl.col("term_key").str.replace_all(r"[^a-z0-9]+", "_").str.strip_chars("_")
     subject = (
         pl.when(pl.col("code") == "")
         .then(pl.lit("regrade.term:") + slug)
         .otherwise(pl.lit("MEDDRA:") + pl.col("code"))
     )
-    found = raw["subject_id"]
-    wrong = found != raw.select(subject).to_series()
-    refuse(file, wrong, "subject_id", found, "the subject is not that of term and code")
-    found = raw["scale_version"]
-    refuse(file, ~found.is_in([*CTCAE_VERSIONS, "any"]), "scale_version", found, "there is no such version")
+    wrong = raw["subject_id"] != raw.select(subject).to_series()
+    what = "the subject is not that of term and code"
+    yield from sheet.problems("MAP-TERM-SUBJECT", what, "subject_id", wrong)
+    wrong = ~raw["object_id"].str.starts_with(CONCEPT_PREFIX)
+    yield from sheet.problems("MAP-TERM-OBJECT", "the object is not a concept", "object_id", wrong)
+    yield from _justification_problems(sheet)
 
 
-def check_grade_identity(raw: pl.DataFrame, file: str) -> None:
-    """Identity and object of a grade row agree with its key and its interval."""
+def term_version_problems(sheet: Sheet) -> Iterator[Problem]:
+    """Versions and codes of the terms are as published: a spreadsheet shortens 4.03 and rounds codes."""
+    wrong = ~sheet.raw["scale_version"].is_in([*CTCAE_VERSIONS, ANY])
+    what = f"there is no such version; the versions are {', '.join(CTCAE_VERSIONS)} and {ANY}"
+    yield from sheet.problems("MAP-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
+    codes = sheet.raw["code"]
+    wrong = (codes != "") & ~codes.str.contains(r"^\d{8}$")
+    what = "a code has eight digits"
+    yield from sheet.problems("MAP-CODE-FORM", what, "code", wrong, next_action=_SPREADSHEET)
+
+
+def grade_version_problems(sheet: Sheet) -> Iterator[Problem]:
+    """The version of a grade row is one its scale has."""
+    for scale, versions in _VERSIONS.items():
+        wrong = (sheet.raw["scale"] == scale) & ~sheet.raw["scale_version"].is_in(list(versions))
+        what = f"there is no such version of {scale}; the versions are {', '.join(versions)}"
+        yield from sheet.problems("MAP-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
+
+
+def grade_identity_problems(sheet: Sheet) -> Iterator[Problem]:
+    """Identity, predicate and object of a grade row agree with its key and its interval."""
+    raw = sheet.raw
     child = pl.when(pl.col("population") == "child").then(pl.lit(":child")).otherwise(pl.lit(""))
     rule = pl.concat_str("scale", "scale_version", "concept_id", "grade", separator=":") + child
-    found = raw["subject_id"]
-    wrong = found != raw.select(pl.lit(GRADE_PREFIX) + rule).to_series()
-    refuse(file, wrong, "subject_id", found, "the rule id is not that of the row")
-    found = raw["object_id"]
-    wrong = found != raw.select(pl.format("ICANS:{}-{}", "low", "high")).to_series()
-    refuse(file, wrong, "object_id", found, "object and interval differ")
+    wrong = raw["subject_id"] != raw.select(pl.lit(GRADE_PREFIX) + rule).to_series()
+    yield from sheet.problems("MAP-GRADE-ID", "the rule id is not that of the row", "subject_id", wrong)
+    wrong = raw["object_id"] != raw.select(pl.format("ICANS:{}-{}", "low", "high")).to_series()
+    yield from sheet.problems("MAP-GRADE-OBJECT", "object and interval differ", "object_id", wrong)
+    wrong = raw["predicate_id"] != RESTRICTS
+    what = f"the predicate of a grade row is {RESTRICTS}"
+    yield from sheet.problems("MAP-GRADE-PREDICATE", what, "predicate_id", wrong)
+    yield from _justification_problems(sheet)
 
 
-def check_release(tables: Mapping[str, pl.DataFrame]) -> None:
-    """Every rule across rows and tables; the first one broken is raised as `ReleaseError`."""
-    for file, table in _naming_concepts():
-        concepts = tables["map_concepts"]["concept_id"]
-        named = tables[table]["concept_id"]
-        wrong = ~named.is_in(concepts.implode()) & (named != EVERY_CONCEPT)
-        refuse(file, wrong, "concept_id", named, "the concept is not in concepts.tsv")
-    for table, what in (("map_grades", "no grade row"), ("map_terms", "no term")):
-        used = tables[table]["concept_id"].drop_nulls().implode()
-        concepts = tables["map_concepts"]["concept_id"]
-        refuse("concepts.tsv", ~concepts.is_in(used), "concept_id", concepts, f"the concept has {what}")
-    grades = tables["map_grades"]
-    for rule in GRADE_RULES:
-        cells = grades[rule.column]
-        refuse("grades.tsv", grades.select(rule.wrong).to_series(), rule.column, cells, rule.what)
-    covered = tables["map_conventions"]["grades_covered"]
-    wrong = ~covered.str.contains(r"^[1-5](\|[1-5])*$")
-    refuse("conventions.tsv", wrong, "grades_covered", covered, "the cell is not grades joined by |")
-    for file, table, key, name in (
-        ("classes.tsv", "map_classes", "class_key", "class_name"),
-        ("vocabulary.tsv", "map_vocabulary", "term_key", "term"),
+def _justification_problems(sheet: Sheet) -> Iterator[Problem]:
+    wrong = ~sheet.raw["mapping_justification"].is_in(list(JUSTIFICATIONS))
+    what = f"the justification is none of {', '.join(JUSTIFICATIONS)}"
+    yield from sheet.problems("MAP-JUSTIFICATION", what, "mapping_justification", wrong)
+
+
+def _concept_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
+    """Tables name concepts that exist, and every concept is used."""
+    concepts = sheets["map_concepts"].frame["concept_id"]
+    for table, column in (
+        ("map_terms", "object_id"),
+        ("map_grades", "concept_id"),
+        ("map_conventions", "concept_id"),
     ):
-        found = tables[table][key]
-        refuse(file, found != _keys(tables[table][name]), key, found, "the key is not that of the name")
-    _check_codes(tables["map_terms"])
+        named = sheets[table].raw[column].str.strip_prefix(CONCEPT_PREFIX)
+        wrong = ~named.is_in(concepts.implode())
+        if table == "map_grades":
+            wrong &= named != EVERY_CONCEPT
+        what = "the concept is not in concepts.tsv"
+        yield from sheets[table].problems("MAP-CONCEPT", what, column, wrong)
+    for table, what in (("map_grades", "no grade row"), ("map_terms", "no term")):
+        used = sheets[table].frame["concept_id"].drop_nulls().implode()
+        wrong = ~concepts.is_in(used)
+        yield from sheets["map_concepts"].problems(
+            "MAP-CONCEPT-UNUSED", f"the concept has {what}", "concept_id", wrong
+        )
 
 
-def _check_codes(terms: pl.DataFrame) -> None:
+def _code_problems(sheet: Sheet) -> Iterator[Problem]:
     """A code means one concept in a version, and the concept its term means there."""
     coded = pl.col("code") != ""
-    twice = terms.select(coded & pl.struct("code", "scale_version").is_duplicated()).to_series()
-    refuse("terms.tsv", twice, "code", terms["code"], "two terms share the code in one version")
-    exact = terms.filter(coded & (pl.col("scale_version") != "any"))["code"].implode()
-    both = (terms["scale_version"] == "any") & terms["code"].is_in(exact)
-    refuse("terms.tsv", both, "code", terms["code"], "the code is read in any and in one version")
-    split = terms.select(coded & (pl.col("concept_id").n_unique().over("term_key", "scale_version") > 1))
-    refuse("terms.tsv", split.to_series(), "code", terms["code"], "code and text of the term differ")
-
-
-def _naming_concepts() -> Iterator[tuple[str, str]]:
-    yield "terms.tsv", "map_terms"
-    yield "grades.tsv", "map_grades"
-    yield "conventions.tsv", "map_conventions"
+    frame = sheet.frame
+    twice = frame.select(coded & pl.struct("code", "scale_version").is_duplicated()).to_series()
+    yield from sheet.problems("MAP-CODE-TWICE", "two terms share the code in one version", "code", twice)
+    exact = frame.filter(coded & (pl.col("scale_version") != ANY))["code"].implode()
+    both = (frame["scale_version"] == ANY) & frame["code"].is_in(exact)
+    yield from sheet.problems("MAP-CODE-TWICE", "the code is read in any and in one version", "code", both)
+    split = coded & (pl.col("concept_id").n_unique().over("term_key", "scale_version") > 1)
+    yield from sheet.problems("MAP-CODE-CONCEPT", "code and text of the term differ", "code", split)
 
 
 def _keys(names: pl.Series) -> pl.Series:
-    keys = {name: term_key(name) for name in names.unique()}
-    return pl.Series([keys[name] for name in names], dtype=pl.String)
+    keys = {name: term_key(name) for name in names.unique().to_list()}
+    return pl.Series([keys[name] for name in names.to_list()], dtype=pl.String)

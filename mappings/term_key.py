@@ -36,8 +36,10 @@ def term_key(term: str | None) -> str:
     """
     if term is None:
         return ""
-    text = unicodedata.normalize("NFKD", term)
-    text = "".join(mark for mark in text if not unicodedata.combining(mark)).casefold()
+    text = term.lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", term)
+        text = "".join(mark for mark in text if not unicodedata.combining(mark)).casefold()
     text = _QUOTES.sub("'", text)
     text = _DASHES.sub(" ", text)
     text = _BLANKS.sub(" ", text).strip()

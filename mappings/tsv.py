@@ -1,78 +1,189 @@
 """The exact text format of a release: UTF-8, LF, tabs, no quoting, every cell text.
 
 What may live here: reading and writing that format, with the place of every fault. What may not: what
-the columns mean (`mappings.loader`). Excel damage is refused here, never repaired.
+the columns mean (`mappings.sheets`). Spreadsheet damage is named here, never repaired.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from mappings.problem import Problem
 from schemas.errors import ReleaseError
 
-_RESTORE = "restore the file from the release (git checkout, or the archive it came in)"
+RESTORE = "restore the file from the release (git checkout, or the archive it came in)"
+_RESTORE_CELL = "restore the cell from the release; a spreadsheet may have changed it"
 
-_DAMAGE = re.compile(r'(?:^|\t)[^\S\t]|[^\S\t](?:\t|$)|(?:^|\t)"(?:[^\t"]|"")*""(?:[^\t"]|"")*"(?:\t|$)')
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f\u00a0\u00ad\u2018-\u201f\u200b-\u200f\u2028\u2029\u2060\ufeff\ufffd]"
+)
+"""Control characters, curly quotes, invisible blanks and the mark of a byte that was lost."""
+_QUOTED = r'^"(?:[^"]|"")*"$'
+_OUTER_BLANK = r"^\s|\s$"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file as read: comment lines without '#', cells as text, line of the first row, faults.
+
+    `frame` is None where the faults leave no table.
+    """
+
+    comment: tuple[str, ...]
+    frame: pl.DataFrame | None
+    first_line: int
+    faults: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    release_id: str
+    file: str
+
+    def fault(
+        self,
+        rule: str,
+        what: str,
+        *,
+        line: int | None = None,
+        column: str | None = None,
+        value: str | None = None,
+        action: str = RESTORE,
+    ) -> Problem:
+        return Problem("form", self.release_id, self.file, rule, what, action, line, column, value)
+
+
+def scan_tsv(path: Path, columns: Sequence[str]) -> Text:
+    """Read a table of a release and name every fault of its form; blank cells stay ''.
+
+    Lines that start with '#' before the header line are the SSSOM metadata block.
+    """
+    place = _Place(path.parent.name, path.name)
+    blob = path.read_bytes()
+    if blob[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in blob[:4]:
+        what = "the file is UTF-16, not UTF-8 (saved as 'Unicode text')"
+        return Text((), None, 0, (place.fault("MAP-FORM-ENCODING", what, line=1),))
+    try:
+        text = blob.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        line = blob.count(b"\n", 0, fault.start) + 1
+        what = f"byte {fault.start} is not UTF-8"
+        value = f"0x{blob[fault.start]:02x}"
+        return Text((), None, 0, (place.fault("MAP-FORM-ENCODING", what, line=line, value=value),))
+    faults: list[Problem] = []
+    if text.startswith("\ufeff"):
+        what = "the file begins with a byte-order mark"
+        faults.append(place.fault("MAP-FORM-BOM", what, line=1, value="U+FEFF"))
+        text = text[1:]
+    if "\r" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
+        what = "the line ends are not LF"
+        faults.append(place.fault("MAP-FORM-LINE-END", what, line=line, value="CR"))
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.endswith("\n"):
+        what = "the last line has no line end: the file is empty or was cut off"
+        last = text.rpartition("\n")[2]
+        faults.append(place.fault("MAP-FORM-CUT-OFF", what, line=text.count("\n") + 1, value=last[-40:]))
+        text += "\n"
+    lines = text[:-1].split("\n")
+    start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines) - 1)
+    comment = tuple(line[1:] for line in lines[:start])
+    header = lines[start].split("\t")
+    if header != list(columns):
+        faults.append(_header_fault(place, header, columns, start + 1))
+        return Text(comment, None, start + 2, tuple(faults))
+    rows = [line.split("\t") for line in lines[start + 1 :]]
+    first = start + 2
+    wrong = list(_row_faults(place, rows, columns, first))
+    if _UNSEEN.search(text):
+        wrong.extend(_character_faults(place, rows, columns, first))
+    faults.extend(wrong)
+    if any(len(cells) != len(columns) for cells in rows):
+        return Text(comment, None, first, tuple(faults))
+    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    frame = pl.DataFrame(
+        [pl.Series(name, cell, dtype=pl.String) for name, cell in zip(columns, cells, strict=True)]
+    )
+    faults.extend(_cell_faults(place, frame, first))
+    return Text(comment, frame, first, tuple(faults))
 
 
 def read_tsv(path: Path, columns: Sequence[str]) -> pl.DataFrame:
-    """Read a table of a release as text; blank cells stay ''.
+    """The table of a file without fault; the first fault is raised as `ReleaseError`."""
+    text = scan_tsv(path, columns)
+    for fault in text.faults:
+        raise fault.error()
+    assert text.frame is not None  # a file without a table has a fault
+    return text.frame
 
-    Lines that start with '#' before the header line are the SSSOM metadata block and are passed over.
-    Raises `ReleaseError` with file, row and column for a byte-order mark, a carriage return, bytes that
-    are not UTF-8, a missing last newline, another header, a quoted cell, outer blanks or a row with the
-    wrong number of cells.
-    """
-    name = path.name
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as fault:
-        raise ReleaseError(
-            f"byte {fault.start} is not UTF-8",
-            file=name,
-            next_action="save the file as UTF-8, or " + _RESTORE,
-        ) from None
-    if text.startswith("\ufeff"):
-        raise ReleaseError("the file begins with a byte-order mark", file=name, next_action=_RESTORE)
-    if "\r" in text:
-        row = text[: text.index("\r")].count("\n")
-        raise ReleaseError("the line ends are not LF", file=name, row=max(row, 1), next_action=_RESTORE)
-    if not text.endswith("\n"):
-        raise ReleaseError("the last line has no line end", file=name, next_action=_RESTORE)
-    lines = text[:-1].split("\n")
-    start = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines) - 1)
-    header = lines[start].split("\t")
-    if header != list(columns):
-        odd = sorted(set(header) ^ set(columns))
-        raise ReleaseError(
-            "the header is not that of the format"
-            + (f" (differs in {', '.join(odd)})" if odd else " (order)"),
-            file=name,
-            next_action=_RESTORE,
-        )
-    rows = [line.split("\t") for line in lines[start + 1 :]]
-    for number, (line, cells) in enumerate(zip(lines[start + 1 :], rows, strict=True), 1):
-        if len(cells) != len(columns):
-            raise ReleaseError(
-                f"the row has {len(cells)} cells, not {len(columns)}",
-                file=name,
-                row=number,
-                next_action=_RESTORE,
-            )
-        if _DAMAGE.search(line):
-            odd = [c for c, cell in zip(columns, cells, strict=True) if _DAMAGE.search(cell)]
-            raise ReleaseError(
-                "the cell is quoted or has outer blanks",
-                file=name,
-                row=number,
-                column=odd[0] if odd else None,
-                next_action=_RESTORE,
-            )
-    return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
+
+def _header_fault(place: _Place, header: list[str], columns: Sequence[str], line: int) -> Problem:
+    if header[: len(columns)] == list(columns) and not any(header[len(columns) :]):
+        extra = len(header) - len(columns)
+        what = f"the header ends in {extra} empty columns"
+        return place.fault("MAP-FORM-HEADER", what, line=line, value="")
+    odd = sorted(set(header) ^ set(columns))
+    differs = f"differs in {', '.join(odd)}" if odd else "order"
+    what = f"the header is not that of the format ({differs})"
+    found = next((h for h, c in zip(header, columns, strict=False) if h != c), None)
+    wanted = next((c for h, c in zip(header, columns, strict=False) if h != c), None)
+    return place.fault("MAP-FORM-HEADER", what, line=line, column=wanted, value=found)
+
+
+def _row_faults(
+    place: _Place, rows: list[list[str]], columns: Sequence[str], first: int
+) -> Iterator[Problem]:
+    """Rows that do not have one cell per column."""
+    width = len(columns)
+    for line, cells in enumerate(rows, first):
+        if len(cells) == width:
+            continue
+        what = f"the row has {len(cells)} cells, not {width}"
+        column = value = None
+        opened = next((i for i, cell in enumerate(cells) if cell.startswith('"')), None)
+        if opened is not None and len(cells) > width and any(c.endswith('"') for c in cells[opened + 1 :]):
+            what += ": a quoted cell holds a tab"
+            column, value = columns[min(opened, width - 1)], cells[opened]
+        elif len(cells) > width and not any(cells[width:]):
+            what += ": the line ends in empty cells"
+            column, value = columns[-1], cells[width - 1]
+        elif len(cells) < width:
+            what += ": the line was cut off or lost a tab"
+            column, value = columns[len(cells) - 1], cells[-1]
+        yield place.fault("MAP-FORM-CELLS", what, line=line, column=column, value=value)
+
+
+def _character_faults(
+    place: _Place, rows: list[list[str]], columns: Sequence[str], first: int
+) -> Iterator[Problem]:
+    for line, cells in enumerate(rows, first):
+        for column, cell in zip(columns, cells, strict=False):
+            found = _UNSEEN.search(cell)
+            if found:
+                what = f"the cell holds the character U+{ord(found[0]):04X} (curly quote, invisible or lost)"
+                action = f"type a plain character, or {_RESTORE_CELL}"
+                yield place.fault(
+                    "MAP-FORM-CHARACTER", what, line=line, column=column, value=cell, action=action
+                )
+
+
+def _cell_faults(place: _Place, frame: pl.DataFrame, first: int) -> Iterator[Problem]:
+    for rule, pattern, what in (
+        ("MAP-FORM-QUOTED", _QUOTED, "the cell is quoted"),
+        ("MAP-FORM-BLANKS", _OUTER_BLANK, "the cell has outer blanks"),
+    ):
+        wrong = frame.select(pl.all().str.contains(pattern))
+        for column in (name for name in frame.columns if wrong[name].any()):
+            for row in wrong[column].arg_true():
+                cell = frame[column][int(row)]
+                yield place.fault(
+                    rule, what, line=first + int(row), column=column, value=cell, action=_RESTORE_CELL
+                )
 
 
 def render_tsv(frame: pl.DataFrame, comment: Sequence[str] = ()) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 class RegradeError(Exception):
     """A failure with an address and a next action.
 
-    `what` says what is wrong; `file`, `row` (1-based data row), `column` and `value` say where;
-    `next_action` says what to do about it. `rule_id` is the id the same failure has in
+    `what` says what is wrong; `file`, `row` (1-based data row), `line` (1-based line of a text file),
+    `column` and `value` say where; `next_action` says what to do about it. `rule_id` is the id the same failure has in
     `core_findings` and `core_rejected_rows`, where it has one.
     """
 
@@ -23,6 +23,7 @@ class RegradeError(Exception):
         next_action: str,
         file: str | None = None,
         row: int | None = None,
+        line: int | None = None,
         column: str | None = None,
         value: str | None = None,
         rule_id: str | None = None,
@@ -31,6 +32,7 @@ class RegradeError(Exception):
         self.next_action = next_action
         self.file = file
         self.row = row
+        self.line = line
         self.column = column
         self.value = value
         self.rule_id = rule_id
@@ -42,6 +44,7 @@ class RegradeError(Exception):
             for text in (
                 self.file,
                 None if self.row is None else f"row {self.row}",
+                None if self.line is None else f"line {self.line}",
                 None if self.column is None else f"column {self.column}",
                 None if self.value is None else f"value {self.value!r}",
             )

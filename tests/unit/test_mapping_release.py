@@ -9,8 +9,9 @@ import pytest
 
 import mappings
 from mappings.checksums import CHECKSUMS, render_checksums, verify_checksums
-from mappings.loader import FILES, list_releases, load_release
+from mappings.loader import list_releases, load_release
 from mappings.release_file import read_release_file
+from mappings.sheets import FILES
 from mappings.tsv import read_tsv, render_tsv
 from schemas.errors import ReleaseError
 from schemas.registry import RELEASE_TABLES
@@ -106,8 +107,8 @@ FIRST_GRADE = "\tctcae\t4.03\tencephalopathy\t3\tany\tcognition|consciousness\t1
             "grades.tsv",
             FIRST_GRADE,
             FIRST_GRADE.replace("1\t3\t4", "1-Mar\t3\t4"),
-            "object_id",
-            "object and interval",
+            "low",
+            "turned it into a date",
         ),
         ("grades.tsv", "\t3\t4\tneeds", "\t03\t4\tneeds", "point", "not a whole grade"),
         (
@@ -132,7 +133,7 @@ FIRST_GRADE = "\tctcae\t4.03\tencephalopathy\t3\tany\tcognition|consciousness\t1
             "terms.tsv",
             "regrade.concept:seizure\t",
             "regrade.concept:fits\t",
-            "concept_id",
+            "object_id",
             "not in concepts.tsv",
         ),
         (
@@ -142,9 +143,9 @@ FIRST_GRADE = "\tctcae\t4.03\tencephalopathy\t3\tany\tcognition|consciousness\t1
             "predicate_id",
             "predicate and relation",
         ),
-        ("terms.tsv", "\t10039906\t", "\t1039906\t", "subject_id", "not that of term and code"),
+        ("terms.tsv", "\t10039906\t", "\t1039906\t", "code", "eight digits"),
         ("classes.tsv", "\ttrue\t", "\tTRUE\t", "is_in_scope", "neither true nor false"),
-        ("concepts.tsv", "\nseizure\t", "\nseizure_\t", "concept_id", "not in concepts.tsv"),
+        ("concepts.tsv", "\nseizure\t", "\nseizure_\t", "object_id", "not in concepts.tsv"),
         ("conventions.tsv", "1|2|3|4", "1,2,3,4", "grades_covered", "joined by"),
         ("vocabulary.tsv", "\tSeizure\t", "\tFit\t", "term_key", "not that of the name"),
     ],
@@ -156,7 +157,7 @@ def test_a_relocked_but_wrong_cell_is_named(
     with pytest.raises(ReleaseError, match=said) as caught:
         load_release(root=root)
     assert caught.value.column == column
-    assert caught.value.row
+    assert caught.value.line
     assert caught.value.next_action
 
 
