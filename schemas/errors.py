@@ -12,8 +12,8 @@ class RegradeError(Exception):
     """A failure with an address and a next action.
 
     `what` says what is wrong; `file`, `row` (1-based data row), `line` (1-based line of a text file),
-    `column` and `value` say where; `next_action` says what to do about it. `rule_id` is the id the same failure has in
-    `core_findings` and `core_rejected_rows`, where it has one.
+    `column` and `value` say where; `next_action` says what to do about it. `rule_id` is the id the same
+    failure has in `core_findings` and `core_rejected_rows`, where it has one.
     """
 
     def __init__(
