@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,13 @@ def test_comparator_sets_nest_and_hold_what_their_names_say() -> None:
     core = set(concepts.filter("is_core")["concept_id"])
     assert {"headache", "anxiety", "insomnia", "tremor", "dizziness"} <= broad - core
     assert not broad & {"cataract", "arthralgia", "fatigue", "cytokine_release_syndrome"}
-    informing = ADULT.filter(pl.col("high") > 0)["concept_id"].unique()
-    assert core == set(informing)
+    # "Other, specify" of an eye or musculoskeletal class names nothing nervous: its terms are routed on
+    # their text, and alone they count in neither set.
+    catch_alls = {"eye_other_specify", "musculoskeletal_other_specify"}
+    informing = set(ADULT.filter(pl.col("high") > 0)["concept_id"])
+    assert catch_alls < informing
+    assert core == informing - catch_alls
+    assert not broad & catch_alls
 
 
 def test_every_decision_says_why_and_on_what() -> None:
@@ -170,6 +176,18 @@ def ladders() -> dict[tuple[str, str, str], dict[int, Row]]:
         key = (row["scale_version"], row["concept_id"], row["population"])
         found.setdefault(key, {})[row["grade"]] = row
     return found
+
+
+def test_a_child_row_without_a_point_is_not_followed_by_a_point_below_its_high() -> None:
+    every = ladders()
+    for (version, concept, population), ladder in every.items():
+        if population != "child":
+            continue
+        read = every[(version, concept, "any")] | ladder
+        steps = [row for grade, row in sorted(read.items()) if grade < 5]
+        for milder, worse in pairwise(steps):
+            if milder["point"] is None and worse["point"] is not None:
+                assert worse["point"] >= milder["high"], worse["rule_id"]
 
 
 @pytest.mark.parametrize("bound", ["low", "point", "high"])
