@@ -95,7 +95,10 @@ class CoreEventGrades(Table):
     )
     match_method: str = column("Step that found the concept", isin=list(MATCH_METHODS))
     concept_id: str = column("Concept", null="unmapped or out of scope")
-    mapping_layer: str = column("Release or overlay that decided", null="no mapping decision exists")
+    mapping_layer: str = column(
+        "Release and private overlays whose rows decided concept and grade, joined by |",
+        null="no mapping decision exists",
+    )
     scale: str = column("Grading scale", isin=list(SCALES))
     scale_version: str = column("Version", null="not recorded")
     source_grade: pl.Int8 = column(

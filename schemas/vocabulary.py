@@ -72,6 +72,8 @@ MATCH_METHODS: Final[dict[str, str]] = {
     "preferred_term": "Text of the coded preferred term.",
     "lowest_level_term": "Text of the coded lowest-level term.",
     "verbatim_term": "Verbatim text, because the manifest allows it.",
+    "meddra": "Through the study's MedDRA dictionary: the preferred term of its code or text is decided.",
+    "meddra_not_current": "As meddra, by a lowest-level term that the dictionary lists as not current.",
     "none": "No step found a decision.",
 }
 WINDOW_STATUSES: Final[dict[str, str]] = {

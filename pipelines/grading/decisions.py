@@ -28,7 +28,7 @@ SEVERITY_GRADES: dict[int, tuple[int, ...]] = {1: (1,), 2: (2,), 3: (3, 4), 4: (
 class Decision:
     """An interval with its rule, the release rows behind it and why a person should look.
 
-    `point` None means no single grade is defensible.
+    `point` None means no single grade is defensible. `layers` are those of the rows behind it.
     """
 
     low: int
@@ -40,6 +40,7 @@ class Decision:
     source_rules: frozenset[str] = frozenset()
     review_reasons: frozenset[str] = frozenset()
     requires: frozenset[str] = frozenset()
+    layers: frozenset[str] = frozenset()
 
     @property
     def meaning(self) -> tuple[int, int | None, int, str]:
@@ -87,6 +88,7 @@ def hull(decisions: Sequence[Decision], rule_id: str, reason: str) -> Decision:
         source_rules=sources,
         review_reasons=reasons | {reason},
         requires=frozenset().union(*(decision.requires for decision in decisions)),
+        layers=frozenset().union(*(decision.layers for decision in decisions)),
     )
 
 
@@ -99,6 +101,7 @@ def _merge(first: Decision, decisions: Sequence[Decision], sources: frozenset[st
         source_rules=sources,
         review_reasons=frozenset().union(*(decision.review_reasons for decision in decisions)),
         requires=frozenset().union(*(decision.requires for decision in decisions)),
+        layers=frozenset().union(*(decision.layers for decision in decisions)),
     )
 
 
@@ -123,12 +126,14 @@ class DecisionTable:
                 source_rules=frozenset({row["rule_id"]}),
                 review_reasons=_parts(row["review_reason"]),
                 requires=_parts(row["requires"]),
+                layers=frozenset({row["layer"]}),
             )
         declared = set(conventions)
-        self._conventions: dict[tuple[str, int], tuple[tuple[int, ...], int | None]] = {
+        self._conventions: dict[tuple[str, int], tuple[tuple[int, ...], int | None, str]] = {
             (row["concept_id"], row["convention_grade"]): (
                 tuple(sorted(int(grade) for grade in row["grades_covered"].split(SEPARATOR))),
                 row["point"],
+                row["layer"],
             )
             for row in release.tables["map_conventions"].iter_rows(named=True)
             if row["convention_id"] in declared
@@ -190,14 +195,17 @@ class DecisionTable:
         return self._decide_other_scale(concept_id, recorded)
 
     def _decide_convention(
-        self, concept_id: str, recorded: Recorded, grades: tuple[int, ...], point: int | None
+        self, concept_id: str, recorded: Recorded, grades: tuple[int, ...], point: int | None, layer: str
     ) -> Decision:
         readings = [self._decide_ctcae(concept_id, replace(recorded, grade=grade)) for grade in grades]
         decision = hull(readings, rules.CONVENTION, "convention")
         if point is not None and decision.low <= point <= decision.high:
             decision = replace(decision, point=point)
         return replace(
-            decision, rule_id=rules.CONVENTION, review_reasons=decision.review_reasons | {"convention"}
+            decision,
+            rule_id=rules.CONVENTION,
+            review_reasons=decision.review_reasons | {"convention"},
+            layers=decision.layers | {layer},
         )
 
     def _decide_ctcae(self, concept_id: str, recorded: Recorded) -> Decision:

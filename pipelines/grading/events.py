@@ -44,6 +44,7 @@ DECISION_SCHEMA: dict[str, pl.DataType] = {
     "source_rules": pl.String(),
     "review_reasons": pl.List(pl.String()),
     "requires": pl.String(),
+    "decision_layers": pl.List(pl.String()),
 }
 
 
@@ -120,6 +121,7 @@ def _as_row(decision: Decision) -> tuple[object, ...]:
         joined(decision.source_rules),
         sorted(decision.review_reasons),
         joined(decision.requires),
+        sorted(decision.layers),
     )
 
 

@@ -57,9 +57,7 @@ def grade_study(
 
     results = {
         "core_studies": _derive_study(checked, release, manifest),
-        "core_event_grades": _derive_event_grades(
-            events, candidates, event_windows, infusions, manifest, release
-        ),
+        "core_event_grades": _derive_event_grades(events, candidates, event_windows, infusions, manifest),
         "core_event_windows": event_windows,
         "core_subject_grades": combine_subjects(
             events, event_windows, withheld, subjects, infusions, windows
@@ -81,7 +79,6 @@ def _derive_event_grades(
     event_windows: pl.DataFrame,
     infusions: pl.DataFrame,
     manifest: StudyManifest,
-    release: Release,
 ) -> pl.DataFrame:
     """Events with the status of the primary window of the latest infusion they can follow.
 
@@ -131,7 +128,9 @@ def _derive_event_grades(
     return placed.with_columns(
         *(pl.when(joined != "").then(joined).alias(name) for name, joined in codes.items()),
         pl.col("grade").alias("source_grade"),
-        pl.when(pl.col("concept_id").is_not_null()).then(pl.lit(release.release_id)).alias("mapping_layer"),
+        pl.when(pl.col("concept_id").is_not_null())
+        .then(pl.concat_list("term_layers", "decision_layers").list.unique().list.sort().list.join(SEPARATOR))
+        .alias("mapping_layer"),
         pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
     )
 

@@ -2,17 +2,20 @@
 
 Source: GRADING.md 3.3. Order of steps, first hit wins: LLT or PT code, coded preferred term,
 lowest-level-term text, verbatim term where the manifest allows it. Whole normalised keys only: never
-a part of a term, never a nearest match. Work is done on distinct combinations of the term columns.
+a part of a term, never a nearest match. Where no step hits and the study has a MedDRA dictionary, the
+same steps are taken once more through it, from a code or a text to its preferred term: a dictionary
+adds decisions and changes none. Work is done on distinct combinations of the term columns.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 
+from mappings.meddra import Found
 from mappings.release import Release
 from mappings.term_key import term_key
 
@@ -25,35 +28,63 @@ RESOLVED_SCHEMA: dict[str, pl.DataType] = {
     "concept_id": pl.String(),
     "match_method": pl.String(),
     "term_key": pl.String(),
+    "term_layers": pl.List(pl.String()),
 }
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """`term_status` is mapped, unmapped or out_of_scope; `concept_id` None unless mapped."""
+    """`term_status` is mapped, unmapped or out_of_scope; `concept_id` None unless mapped.
+
+    `layers` are those of the term rows that say so: the release where it does, else the overlays.
+    """
 
     term_status: str
     concept_id: str | None
     match_method: str
     term_key: str | None
+    layers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What the term rows of one key and version say; `is_own`: the term has decisions of its own."""
+
+    concept_id: str
+    is_own: bool
+    layers: frozenset[str]
+
+    def joined(self, other: _Entry) -> _Entry:
+        """A term with rows of its own comes before a synonym; rows that agree are one entry."""
+        if self.is_own != other.is_own:
+            return self if self.is_own else other
+        return replace(self, layers=self.layers | other.layers)
+
+
+_Entries = Mapping[str, _Entry]
+"""What is said of one key or code, by version."""
 
 
 class TermIndex:
-    """The terms, codes and classes of a release, for look-up by key."""
+    """The terms, codes and classes of a release, and its dictionary, for look-up by key."""
 
     def __init__(self, release: Release) -> None:
-        self._terms: dict[str, dict[str, str]] = defaultdict(dict)
-        self._codes: dict[str, dict[str, str]] = defaultdict(dict)
+        self._base = release.base_id
+        self._dictionary = release.dictionary
+        self._terms: dict[str, dict[str, _Entry]] = defaultdict(dict)
+        self._codes: dict[str, dict[str, _Entry]] = defaultdict(dict)
+        listed: set[str] = set()
         for row in release.tables["map_terms"].iter_rows(named=True):
+            places = [(self._terms, row["term_key"])] + [(self._codes, row["code"])] * bool(row["code"])
+            listed.update(key for _, key in places)
             # A broader term never decides; a term with rows of its own comes before a synonym.
             if row["concept_id"] is None or row["relation"] == "broader":
                 continue
-            entries = [self._terms[row["term_key"]]]
-            if row["code"]:
-                entries.append(self._codes[row["code"]])
-            for concepts in entries:
-                if row["relation"] == "own" or row["scale_version"] not in concepts:
-                    concepts[row["scale_version"]] = row["concept_id"]
+            entry = _Entry(row["concept_id"], row["relation"] == "own", frozenset({row["layer"]}))
+            for index, key in places:
+                known = index[key].get(row["scale_version"])
+                index[key][row["scale_version"]] = known.joined(entry) if known else entry
+        self._negatives = listed - self._terms.keys() - self._codes.keys()
         self._classes: dict[str, bool] = {
             row["class_key"]: row["is_in_scope"]
             for row in release.tables["map_classes"].iter_rows(named=True)
@@ -70,20 +101,65 @@ class TermIndex:
         steps = list(_steps(row, verbatim_terms))
         for method, key in steps:
             is_code = method.endswith("_code")
-            concepts = _in_version((self._codes if is_code else self._terms).get(key, {}), version)
+            entries = _in_version((self._codes if is_code else self._terms).get(key, {}), version)
+            concepts = {entry.concept_id for entry in entries}
             if len(concepts) == 1:
-                return Resolved("mapped", concepts.pop(), method, key)
+                return Resolved("mapped", concepts.pop(), method, key, self._layers(entries))
             if concepts and not is_code:
                 # Versions mean different things by the term and the version is not known.
                 return Resolved("unmapped", None, "none", key)
+        for method, key in steps:
+            if (found := self._find(method, key)) and (entries := self._of_preferred(found.pt_code, version)):
+                by = "meddra" if found.is_current else "meddra_not_current"
+                return Resolved("mapped", entries[0].concept_id, by, found.code, self._layers(entries))
         texts = [key for method, key in steps if not method.endswith("_code")]
         codes = [key for method, key in steps if method.endswith("_code")]
         shown = next((key for key in (*texts, term_key(row["verbatim_term"]), *codes) if key), None)
         status = "unmapped" if self._is_in_scope(row["body_system"], steps) else "out_of_scope"
         return Resolved(status, None, "none", shown)
 
+    def _layers(self, entries: Iterable[_Entry]) -> frozenset[str]:
+        """An overlay that repeats what the release says decides nothing."""
+        layers = frozenset().union(*(entry.layers for entry in entries))
+        return frozenset({self._base}) if self._base in layers else layers
+
+    def _find(self, method: str, key: str) -> Found | None:
+        """The dictionary's term; None where the release itself says that the term decides nothing."""
+        if self._dictionary is None or key in self._negatives:
+            return None
+        is_code = method.endswith("_code")
+        return self._dictionary.find_code(key) if is_code else self._dictionary.find_text(key)
+
+    def _of_preferred(self, pt_code: str, version: str | None) -> list[_Entry]:
+        """What the release says of a preferred term, by code, else by name.
+
+        Else what it says of the preferred term's lowest-level terms, if those it decides agree. Empty
+        where it decides none, where they differ, and where it says that the term decides nothing.
+        """
+        assert self._dictionary is not None
+        name = self._dictionary.pt_key(pt_code)
+        if not self._negatives.isdisjoint((pt_code, name)):
+            return []
+        by_code = _in_version(self._codes.get(pt_code, {}), version)
+        by_name = _in_version(self._terms.get(name, {}), version)
+        below = [
+            entry
+            for term in self._dictionary.llts(pt_code)
+            for entries in (self._codes.get(term.code, {}), self._terms.get(term.key, {}))
+            for entry in _in_version(entries, version)
+        ]
+        for entries in (by_code, by_name, below):
+            concepts = {entry.concept_id for entry in entries}
+            if len(concepts) == 1:
+                return entries
+            if concepts and entries is not by_code:
+                return []
+        return []
+
     def _is_in_scope(self, body_system: str | None, steps: list[tuple[str, str]]) -> bool:
-        """In scope by the class given; without a known class, by where CTCAE lists the term; else yes."""
+        """In scope by the class given; without a known class, by where CTCAE lists the term, else by its
+        primary class in the dictionary; else yes.
+        """
         given = self._classes.get(term_key(body_system))
         if given is not None:
             return given
@@ -91,6 +167,9 @@ class TermIndex:
             listed = self._vocabulary.get(f"code {key}" if method.endswith("_code") else key)
             if listed:
                 return any(self._classes.get(class_key, True) for class_key in listed)
+        for method, key in steps:
+            if self._dictionary is not None and (found := self._find(method, key)):
+                return self._classes.get(self._dictionary.class_key(found.pt_code), True)
         return True
 
 
@@ -104,16 +183,16 @@ def _steps(row: Mapping[str, str | None], verbatim_terms: bool) -> Iterator[tupl
             yield method, key
 
 
-def _in_version(entries: Mapping[str, str], version: str | None) -> set[str]:
-    """Concepts in the row's version, else in 'any', else in all versions; all of them if it has none."""
+def _in_version(entries: _Entries, version: str | None) -> list[_Entry]:
+    """Entries of the row's version, else of 'any', else of all versions; all of them if it has none."""
     for wanted in () if version is None else (version, ANY):
         if wanted in entries:
-            return {entries[wanted]}
-    return set(entries.values())
+            return [entries[wanted]]
+    return list(entries.values())
 
 
 def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool) -> pl.DataFrame:
-    """Add `term_status`, `concept_id`, `match_method` and `term_key` to every row.
+    """Add the columns of RESOLVED_SCHEMA to every row.
 
     `rows` has the columns of TERM_COLUMNS, `scale` and `scale_version` (all text, null allowed).
     Without `verbatim_terms` a verbatim term never decides; it only names the row on the work list
@@ -130,6 +209,7 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
         version = row["scale_version"] if row["scale"] == "ctcae" else None
         terms = {**row, "verbatim_term": row["_verbatim"]}
         resolved = index.resolve(terms, version, verbatim_terms)
-        found.append((resolved.term_status, resolved.concept_id, resolved.match_method, resolved.term_key))
+        key, layers = resolved.term_key, sorted(resolved.layers)
+        found.append((resolved.term_status, resolved.concept_id, resolved.match_method, key, layers))
     decided = distinct.hstack(pl.DataFrame(found, schema=RESOLVED_SCHEMA, orient="row"))
     return keyed.join(decided, on=keys, how="left", nulls_equal=True, validate="m:1").drop("_verbatim")

@@ -6,6 +6,7 @@ must agree with it on every study the generative tests can think of. One module 
 `placing` (3.5 window and infusions), `subjects`, `days` (5), `comparison` (5 comparator, 6.1).
 """
 
+from tests.oracle.release_index import Dictionary
 from tests.oracle.study import Row, Study, Tables, compare, grade
 
-__all__ = ["Row", "Study", "Tables", "compare", "grade"]
+__all__ = ["Dictionary", "Row", "Study", "Tables", "compare", "grade"]

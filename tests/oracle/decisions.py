@@ -28,6 +28,7 @@ class Decision:
     requires: frozenset[str] = frozenset()
     reasons: frozenset[str] = frozenset()
     context: tuple[str, ...] = ()
+    layers: frozenset[str] = frozenset()
 
     def because(self, *reasons: str) -> Decision:
         return replace(self, reasons=self.reasons | set(reasons))
@@ -52,6 +53,7 @@ def join(alternatives: Iterable[Decision], reason: str) -> Decision:
         first,
         domains=frozenset().union(*(d.domains for d in listed)),
         rules=frozenset().union(*(d.rules for d in listed)),
+        layers=frozenset().union(*(d.layers for d in listed)),
         requires=frozenset().union(*(d.requires for d in listed)),
         reasons=frozenset().union(*(d.reasons for d in listed)),
     )
@@ -105,9 +107,9 @@ def by_scale(question: Question, row: Row, conventions: tuple[str, ...], child: 
         return any_version(question, child)
     if row["scale"] == "severity":
         return severity_word(question, child)
-    covered, own_point = convention_of(row, question, conventions)
-    if covered:
-        return by_convention(question, row["scale_version"], covered, own_point, child)
+    convention = convention_of(row, question, conventions)
+    if convention is not None:
+        return by_convention(question, row["scale_version"], convention, child)
     return in_version(question, row["scale_version"], child)
 
 
@@ -119,28 +121,27 @@ def severity_word(question: Question, child: bool) -> Decision:
     return found.because("severity_scale") if found.interval.low < found.interval.high else found
 
 
-def convention_of(
-    row: Row, question: Question, declared: tuple[str, ...]
-) -> tuple[tuple[int, ...], int | None]:
-    """Grades a declared convention may have hidden behind exactly this grade, and its own point (3.2)."""
+def convention_of(row: Row, question: Question, declared: tuple[str, ...]) -> Row | None:
+    """A declared convention that puts exactly this grade on events of this kind (3.2)."""
     for entry in question.release.conventions:
         if (
             entry["convention_id"] in declared
             and entry["concept_id"] == question.concept
             and entry["convention_grade"] == row["grade"]
         ):
-            return tuple(int(g) for g in entry["grades_covered"].split("|")), entry["point"]
-    return (), None
+            return entry
+    return None
 
 
-def by_convention(
-    question: Question, version: str | None, covered: tuple[int, ...], own_point: int | None, child: bool
-) -> Decision:
+def by_convention(question: Question, version: str | None, convention: Row, child: bool) -> Decision:
+    """The grades it may have hidden; its own point where it has one and the hull allows it (3.2)."""
+    covered = [int(grade) for grade in convention["grades_covered"].split("|")]
     found = join((in_version(replace(question, grade=g), version, child) for g in covered), "convention")
-    interval = found.interval
-    if own_point is not None and interval.low <= own_point <= interval.high:
-        interval = replace(interval, point=own_point)
-    return replace(found, interval=interval).because("convention")
+    interval, point = found.interval, convention["point"]
+    if point is not None and interval.low <= point <= interval.high:
+        interval = replace(interval, point=point)
+    layers = found.layers | {convention["layer"]}
+    return replace(found, interval=interval, layers=layers).because("convention")
 
 
 def any_version(question: Question, child: bool) -> Decision:
@@ -247,4 +248,5 @@ def of_row(row: Row) -> Decision:
         frozenset({row["rule_id"]}),
         parts("requires"),
         parts("review_reason"),
+        layers=frozenset({row["layer"]}),
     )

@@ -14,7 +14,7 @@ from schemas.manifest import StudyManifest
 from tests.oracle import comparison, context, days, decisions, placing, subjects
 from tests.oracle.decisions import Decision
 from tests.oracle.interval import Interval
-from tests.oracle.release_index import ReleaseIndex
+from tests.oracle.release_index import Dictionary, ReleaseIndex
 from tests.oracle.terms import Resolution, resolve
 
 Row = dict[str, Any]
@@ -62,9 +62,14 @@ class Study:
         return sorted(rows, key=lambda row: row["infusion_number"]) if is_dated else []
 
 
-def grade(checked: Tables, release_tables: Mapping[str, list[Row]], manifest: StudyManifest) -> Tables:
+def grade(
+    checked: Tables,
+    release_tables: Mapping[str, list[Row]],
+    manifest: StudyManifest,
+    dictionary: Dictionary | None = None,
+) -> Tables:
     """All kernel results of a study."""
-    study = Study(checked, manifest, ReleaseIndex(release_tables))
+    study = Study(checked, manifest, ReleaseIndex(release_tables, dictionary))
     found: Tables = {
         "core_event_grades": [],
         "core_event_windows": [],
@@ -152,6 +157,7 @@ def _event_row(study: Study, event: Event) -> Row:
         "term_key": event.resolution.key,
         "match_method": event.resolution.method,
         "concept_id": concept,
+        "mapping_layer": joined(event.resolution.layers | event.release.layers) if concept else None,
         "scale": row["scale"],
         "scale_version": row["scale_version"],
         "source_grade": row["grade"],

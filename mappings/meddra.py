@@ -1,0 +1,267 @@
+"""Bring your own MedDRA: a MedAscii folder as a look-up from codes and names to preferred terms.
+
+What may live here: reading the folder strictly, and the look-ups. What may not: which concept a term
+stands for (the release says so), and any way out for the dictionary's words: MedDRA is licensed, so
+names are kept as normalised keys to compare with, and no error, log, table or representation shows one.
+
+Source: MedDRA Distribution File Format Document, MSSO: fields end with `$`, in a documented order. A
+preferred term that was renamed or demoted lives on as a lowest-level term of its successor, which is
+how a study coded with one version meets a release written for another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mappings.term_key import term_key
+from schemas.errors import ReleaseError
+
+MEDASCII: Final = "MedAscii"
+"""Folder of the distribution that holds the files; the version's own folder may hold them as well."""
+
+_RELEASE: Final = "meddra_release.asc"
+_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    _RELEASE: ("version", "language"),
+    "pt.asc": (
+        *("pt_code", "pt_name", "null_field", "pt_soc_code", "pt_whoart_code", "pt_harts_code"),
+        *("pt_costart_sym", "pt_icd9_code", "pt_icd9cm_code", "pt_icd10_code", "pt_jart_code"),
+    ),
+    "llt.asc": (
+        *("llt_code", "llt_name", "pt_code", "llt_whoart_code", "llt_harts_code", "llt_costart_sym"),
+        *("llt_icd9_code", "llt_icd9cm_code", "llt_icd10_code", "llt_currency", "llt_jart_code"),
+    ),
+    "mdhier.asc": (
+        *("pt_code", "hlt_code", "hlgt_code", "soc_code", "pt_name", "hlt_name", "hlgt_name", "soc_name"),
+        *("soc_abbrev", "null_field", "pt_soc_code", "primary_soc_fg"),
+    ),
+}
+"""Files read, and their fields in order. Rows of the release file may have more."""
+_CODE: Final = re.compile(r"[0-9]{8}")
+_UNPACK: Final = "unpack the MedAscii folder of the distribution again; a spreadsheet must not save it"
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A term of the dictionary: its code, the code of its preferred term, and whether it is current."""
+
+    code: str
+    pt_code: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class LowestLevelTerm:
+    """A lowest-level term of a preferred term; `key` is its normalised name."""
+
+    code: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Meddra:
+    """One version of the dictionary. It shows nothing of itself but version and sha256."""
+
+    version: str
+    sha256: str
+    _found: Mapping[str, Found] = field(repr=False)
+    _by_pt_key: Mapping[str, tuple[str, ...]] = field(repr=False)
+    _by_llt_key: Mapping[str, tuple[str, ...]] = field(repr=False)
+    _llts: Mapping[str, tuple[LowestLevelTerm, ...]] = field(repr=False)
+    _pt_keys: Mapping[str, str] = field(repr=False)
+    _class_keys: Mapping[str, str] = field(repr=False)
+
+    def find_code(self, code: str) -> Found | None:
+        """The term with this code; None where the dictionary has none."""
+        return self._found.get(code)
+
+    def find_text(self, key: str) -> Found | None:
+        """The term with this normalised name, a preferred term before a lowest-level one.
+
+        None where there is none, and where names of different preferred terms have the same key.
+        A current lowest-level term comes before one that is not; among equals the lowest code.
+        """
+        preferred = self._by_pt_key.get(key, ())
+        if preferred:
+            return self._found[preferred[0]] if len(preferred) == 1 else None
+        found = [self._found[code] for code in self._by_llt_key.get(key, ())]
+        if len({term.pt_code for term in found}) != 1:
+            return None
+        return min(found, key=lambda term: (not term.is_current, term.code))
+
+    def pt_key(self, pt_code: str) -> str:
+        """Normalised name of a preferred term."""
+        return self._pt_keys[pt_code]
+
+    def llts(self, pt_code: str) -> tuple[LowestLevelTerm, ...]:
+        """The lowest-level terms of a preferred term, its own name among them."""
+        return self._llts[pt_code]
+
+    def class_key(self, pt_code: str) -> str:
+        """Normalised name of the primary system organ class of a preferred term."""
+        return self._class_keys[pt_code]
+
+
+def load_meddra(folder: Path, version: str) -> Meddra:
+    """Read a MedAscii folder, which must be whole and of the version the manifest says.
+
+    Raises `ReleaseError` naming file, row and field, never a word of the dictionary, for a folder or
+    file that is missing, another version, text that is not UTF-8, a row with the wrong number of fields,
+    a code or flag that is none, a code given twice, and files that do not belong together.
+    """
+    if not folder.is_dir():
+        raise ReleaseError(
+            f"there is no MedDRA {version}",
+            file=str(folder),
+            column="meddra",
+            value=version,
+            next_action=f"put the {MEDASCII} folder of MedDRA {version} there, or leave the key out",
+        )
+    place = folder / MEDASCII if (folder / MEDASCII).is_dir() else folder
+    for name in _FIELDS:
+        if not (place / name).is_file():
+            raise ReleaseError(
+                f"the {MEDASCII} folder lacks the file", file=_shown(place / name), next_action=_UNPACK
+            )
+    blobs = {name: (place / name).read_bytes() for name in _FIELDS}
+    release = _rows(place / _RELEASE, blobs[_RELEASE])
+    if len(release) != 1 or release[0]["version"] != version:
+        found = release[0]["version"] if re.fullmatch(r"\d{1,3}\.\d{1,2}", release[0]["version"]) else None
+        raise ReleaseError(
+            f"the folder holds MedDRA {found or 'of no single version'}, the manifest says {version}",
+            file=_shown(place / _RELEASE),
+            column="version",
+            value=found,
+            next_action=f"put MedDRA {version} there, or name the version the study is to be read with",
+        )
+    pts, llts, paths = (_rows(place / name, blobs[name]) for name in ("pt.asc", "llt.asc", "mdhier.asc"))
+    _check(place, pts, llts, paths)
+    digest = hashlib.sha256()
+    for name in sorted(blobs):
+        digest.update(f"{name}\0{hashlib.sha256(blobs[name]).hexdigest()}\n".encode())
+    return _index(version, digest.hexdigest(), pts, llts, paths)
+
+
+def _index(version: str, sha256: str, pts: list[Row], llts: list[Row], paths: list[Row]) -> Meddra:
+    found = {
+        row["llt_code"]: Found(row["llt_code"], row["pt_code"], row["llt_currency"] == "Y") for row in llts
+    }
+    found |= {row["pt_code"]: Found(row["pt_code"], row["pt_code"], True) for row in pts}
+    by_pt_key: dict[str, list[str]] = defaultdict(list)
+    by_llt_key: dict[str, list[str]] = defaultdict(list)
+    llts_of: dict[str, list[LowestLevelTerm]] = defaultdict(list)
+    pt_keys = {row["pt_code"]: term_key(row["pt_name"]) for row in pts}
+    for code, key in sorted(pt_keys.items()):
+        by_pt_key[key].append(code)
+    for row in sorted(llts, key=lambda row: row["llt_code"]):
+        key = term_key(row["llt_name"])
+        by_llt_key[key].append(row["llt_code"])
+        llts_of[row["pt_code"]].append(LowestLevelTerm(row["llt_code"], key))
+    class_names = {row["soc_name"] for row in paths}
+    class_keys = {name: term_key(name) for name in class_names}
+    return Meddra(
+        version,
+        sha256,
+        found,
+        {key: tuple(codes) for key, codes in by_pt_key.items()},
+        {key: tuple(codes) for key, codes in by_llt_key.items()},
+        {code: tuple(terms) for code, terms in llts_of.items()},
+        pt_keys,
+        {row["pt_code"]: class_keys[row["soc_name"]] for row in paths if row["primary_soc_fg"] == "Y"},
+    )
+
+
+def _rows(path: Path, blob: bytes) -> list[Row]:
+    """Fields of every row by name; both line ends are read."""
+    name = path.name
+    try:
+        text = blob.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        number = blob[: fault.start].count(b"\n") + 1
+        raise _damaged(path, "the text is not UTF-8", row=number) from None
+    if text.startswith("\ufeff") or "\x00" in text:
+        raise _damaged(path, "the text begins with a byte-order mark or holds a null character", row=1)
+    lines = text.removesuffix("\n").split("\n")
+    fields = _FIELDS[name]
+    rows = []
+    for number, line in enumerate(lines, 1):
+        cells = line.removesuffix("\r").split("$")
+        rest = cells.pop()
+        if rest or (len(cells) != len(fields) and (name != _RELEASE or len(cells) < len(fields))):
+            raise _damaged(path, f"the row has not {len(fields)} fields that each end with $", row=number)
+        row = dict(zip(fields, cells, strict=False))
+        _check_cells(path, row, number)
+        rows.append(row)
+    return rows
+
+
+def _check_cells(path: Path, row: Row, number: int) -> None:
+    for column, cell in row.items():
+        if column in ("llt_code", "pt_code", "pt_soc_code", "soc_code") and not _CODE.fullmatch(cell):
+            raise _damaged(path, "the field is no code of eight digits", row=number, column=column)
+        if column in ("llt_currency", "primary_soc_fg") and cell not in ("Y", "N"):
+            raise _damaged(path, "the flag is neither Y nor N", row=number, column=column)
+        if column in ("llt_name", "pt_name", "soc_name") and not term_key(cell):
+            raise _damaged(path, "the name is blank", row=number, column=column)
+
+
+def _check(folder: Path, pts: list[Row], llts: list[Row], paths: list[Row]) -> None:
+    """The three files belong together: nothing refers to a term that is not there, and none is cut off."""
+    primary = [row for row in paths if row["primary_soc_fg"] == "Y"]
+    codes = {
+        "pt.asc": [row["pt_code"] for row in pts],
+        "llt.asc": [row["llt_code"] for row in llts],
+        "mdhier.asc": [row["pt_code"] for row in primary],
+    }
+    for name, listed in codes.items():
+        seen: set[str] = set()
+        for code in listed:
+            if code in seen:
+                what = "has two primary paths" if name == "mdhier.asc" else "is given twice"
+                raise _damaged(folder / name, f"the code {what}", value=code)
+            seen.add(code)
+    pt_codes, llt_codes, with_path = (set(codes[name]) for name in ("pt.asc", "llt.asc", "mdhier.asc"))
+    for name, column, rows in (("llt.asc", "pt_code", llts), ("mdhier.asc", "pt_code", paths)):
+        for number, row in enumerate(rows, 1):
+            if row[column] not in pt_codes:
+                raise _damaged(
+                    folder / name,
+                    "pt.asc has no such preferred term",
+                    row=number,
+                    column=column,
+                    value=row[column],
+                )
+    soc_of = {row["pt_code"]: row["soc_code"] for row in primary}
+    for number, row in enumerate(pts, 1):
+        code = row["pt_code"]
+        for name, known in (("llt.asc", llt_codes), ("mdhier.asc", with_path)):
+            if code not in known:
+                what = "a lowest-level term of its own" if name == "llt.asc" else "a primary path"
+                raise _damaged(folder / name, f"the preferred term has not {what}", value=code)
+        if soc_of[code] != row["pt_soc_code"]:
+            raise _damaged(
+                folder / "pt.asc",
+                "the primary class is not that of mdhier.asc",
+                row=number,
+                column="pt_soc_code",
+                value=row["pt_soc_code"],
+            )
+
+
+def _damaged(
+    path: Path, what: str, *, row: int | None = None, column: str | None = None, value: str | None = None
+) -> ReleaseError:
+    return ReleaseError(what, file=_shown(path), row=row, column=column, value=value, next_action=_UNPACK)
+
+
+def _shown(path: Path) -> str:
+    """Place of a file from the folder of its version on."""
+    folder = path.parent.parent if path.parent.name == MEDASCII else path.parent
+    return path.relative_to(folder.parent).as_posix()
