@@ -86,12 +86,14 @@ def test_a_grade_the_version_does_not_define_is_a_finding() -> None:
 
 
 def test_an_undefined_grade_5_is_still_a_death_report() -> None:
-    """[3.1, 3.5] Brain oedema has no grade 5 in v4.03."""
+    """[3.1, 3.5] Point 5 where the highest grade below has point 3 or 4; an excluded term stays 0."""
     assert_events(
         """
         | term           | grade | => | low | point | high | disposition | rule_id           |
         |----------------|-------|----|-----|-------|------|-------------|-------------------|
         | Edema cerebral | 5     | => | 3   | 5     | 5    | fatal       | K-FATAL-UNDEFINED |
+        | Lethargy       | 5     | => | 0   | 1     | 5    | fatal       | K-FATAL-UNDEFINED |
+        | Headache       | 5     | => | 0   | 0     | 0    | excluded    | K-FATAL-UNDEFINED |
         """
     )
 

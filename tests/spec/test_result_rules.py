@@ -56,7 +56,7 @@ def test_a_row_of_grade_0_is_no_event() -> None:
 
 
 def test_a_rejected_row_is_not_absent() -> None:
-    """[5] No NOT_ICANS unless the row's term can be read and could never count."""
+    """[5] No NOT_ICANS unless the row's term can be read and could never count, or it repeats a row."""
     rejects = [
         studies.rejected(None, subject="01", number=1),
         studies.rejected("Encephalopathy", subject="02", number=2),
@@ -64,6 +64,7 @@ def test_a_rejected_row_is_not_absent() -> None:
         studies.rejected("Zorbl", subject="04", number=4, body_system="Gastrointestinal disorders"),
         studies.rejected(None, subject=None, number=5),
         studies.rejected(None, subject="05", number=6, table_name="sedation"),
+        studies.rejected(None, subject="06", number=7, rule_id="CHK-DUPLICATE-ROW"),
     ]
     frames = grade([], rejects=rejects)
     rows = frames["core_subject_grades"].filter(
@@ -81,6 +82,7 @@ def test_a_rejected_row_is_not_absent() -> None:
         | => | 03         | 0   | 0     | 0    | NOT_ICANS     | 1             |
         | => | 04         | 0   | 0     | 0    | NOT_ICANS     | 1             |
         | => | 05         | 0   | 0     | 0    | NOT_ICANS     | 0             |
+        | => | 06         | 0   | 0     | 0    | NOT_ICANS     | 0             |
         """,
     )
 
