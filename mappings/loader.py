@@ -7,48 +7,76 @@ any clinical rule.
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from mappings.checks import release_problems
 from mappings.checksums import verify_checksums
+from mappings.lock import entry_problems, folders, read_lock
 from mappings.release import Release
 from mappings.release_file import ReleaseFile, read_release_file
 from mappings.sheets import FILES, Sheet, read_sheet
 from schemas.errors import ReleaseError
 from schemas.release import MapReleases
 
-_SEMVER = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 _ROOT = Path(__file__).parent / "releases"
 
 
 def list_releases(root: Path | None = None) -> tuple[str, ...]:
     """Ids of the releases under `root` (the shipped ones by default), lowest semantic version first."""
-    root = _ROOT if root is None else root
-    names = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    return tuple(sorted((name for name in names if _SEMVER.fullmatch(name)), key=_version))
+    return folders(_ROOT if root is None else root)
 
 
-def load_release(release_id: str | None = None, root: Path | None = None) -> Release:
-    """Load and verify one release; None is the newest by semantic version.
+def default_release(root: Path | None = None) -> str:
+    """The release used where none is named: the newest published one, else the newest under review.
 
-    Raises `ReleaseError` naming file, row, column, value and the next action when the release is not
-    there, is not what its checksums say, or breaks the format, a schema or a rule across tables.
+    A draft or a withdrawn release is only ever used by name. Raises `ReleaseError` where there is none.
+    """
+    statuses = {name: _status(_ROOT if root is None else root, name) for name in list_releases(root)}
+    for status in ("published", "under_review"):
+        found = [name for name in statuses if statuses[name] == status]
+        if found:
+            return found[-1]
+    raise ReleaseError(
+        "there is no mapping release" + (" that is published or under review" if statuses else ""),
+        next_action=f"name one of: {', '.join(statuses)}" if statuses else "reinstall the package",
+    )
+
+
+def load_release(
+    release_id: str | None = None, root: Path | None = None, *, allow_withdrawn: bool = False
+) -> Release:
+    """Load and verify one release; None is `default_release`.
+
+    Raises `ReleaseError` naming file, line, column, value and the next action when the release is not
+    there, is not what its checksums or the index say, breaks the format, a schema or a rule across
+    tables, or was withdrawn and `allow_withdrawn` does not ask for it.
     """
     known = list_releases(root)
-    if release_id is None and known:
-        release_id = known[-1]
-    if release_id is None or release_id not in known:
+    if release_id is None:
+        release_id = default_release(root)
+    if release_id not in known:
         raise ReleaseError(
-            "there is no such mapping release" if release_id else "there is no mapping release",
+            "there is no such mapping release",
             value=release_id,
             next_action=f"choose one of: {', '.join(known)}" if known else "reinstall the package",
         )
     folder = (_ROOT if root is None else root) / release_id
-    digest = verify_checksums(folder)
+    entry = read_lock(folder.parent).get(release_id)
+    digest = verify_checksums(folder, frozen=entry is not None and entry.is_frozen)
     about = read_release_file(folder / "release.yaml")
+    if entry is not None and entry.is_frozen:
+        for problem in entry_problems(folder, entry, about.status):
+            raise problem.error()
+        about = replace(about, status=entry.status)
+    if about.status == "withdrawn" and not allow_withdrawn:
+        raise ReleaseError(
+            "the release was withdrawn",
+            file=f"{release_id}/release.yaml",
+            next_action="use another release, or ask for this one in so many words to see what it decided",
+        )
     if about.release_id != release_id:
         raise ReleaseError(
             "the release names itself differently from its folder",
@@ -91,5 +119,7 @@ def _about(about: ReleaseFile, digest: str) -> pl.DataFrame:
     return pl.DataFrame([row], schema=MapReleases.polars_schema())
 
 
-def _version(release_id: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in release_id.split("."))
+def _status(root: Path, release_id: str) -> str:
+    """Status of a release by the index, where it has an entry there, else by its release.yaml."""
+    entry = read_lock(root).get(release_id)
+    return entry.status if entry else read_release_file(root / release_id / "release.yaml").status

@@ -64,7 +64,7 @@ def test_one_flipped_byte_is_an_edit_of_that_file(root: Path, name: str) -> None
     path.write_bytes(bytes(blob))
     with pytest.raises(ReleaseError, match=rf"1\.0\.0/{name}: the file was edited") as caught:
         load_release(root=root)
-    assert "next release" in caught.value.next_action
+    assert "restore the file" in caught.value.next_action
 
 
 def test_a_missing_and_an_extra_file_are_told_apart(root: Path) -> None:
