@@ -100,7 +100,8 @@ def make_study(choose: Chooser, terms: Terms, most_subjects: int = 4, most_event
 def make_manifest(choose: Chooser, terms: Terms) -> StudyManifest:
     scale = choose.pick(["ctcae", "ctcae", "ctcae", "severity", "cres", "astct", "none"])
     version = choose.pick([*CTCAE_VERSIONS, None]) if scale == "ctcae" else None
-    conventions = choose.pick([(), (), *[(name,) for name in terms.conventions], terms.conventions])
+    declared = [(), (), *[(name,) for name in terms.conventions], terms.conventions]
+    conventions = choose.pick(declared if scale == "ctcae" else [()])
     primary, *others = choose.pick([(30, 56), (30, 56), (30,), (7, 28), (56, 30)])
     return studies.manifest(
         grading={
