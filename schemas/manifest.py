@@ -169,6 +169,12 @@ class Grading(_Strict):
         return value
 
     @model_validator(mode="after")
+    def _conventions_of_ctcae(self) -> Grading:
+        if self.conventions and self.scale != "ctcae":
+            raise ValueError("conventions act on CTCAE grades: leave them out for this scale")
+        return self
+
+    @model_validator(mode="after")
     def _known_version(self) -> Grading:
         if self.version is None:
             return self

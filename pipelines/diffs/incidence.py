@@ -54,7 +54,8 @@ def derive_incidence(
     """Counts, proportions and limits per window, estimate and threshold; columns of core_incidence.
 
     `subjects` has the columns of diff_scale_subjects. A subject whose grade is not known (point null,
-    not evaluable, source grade missing) counts in the denominator and in `subjects_unknown`.
+    not evaluable, source grade missing) counts in the denominator and in `subjects_unknown`. A comparator
+    set that the study does not report (no sponsor flag) has no row.
     """
     counted = subjects.join(denominator, on=SUBJECT, how="semi")
     is_evaluable = pl.col("outcome") != "NOT_EVALUABLE"
@@ -75,11 +76,12 @@ def derive_incidence(
             pl.col("source_grade").alias("grade"),
         )
     )
+    reported = subjects["comparator_set"].unique().to_list()
     windows = studies.select("study_id").join(subjects.select("window_days").unique(), how="cross")
     names = pl.DataFrame(
         {
             "estimate": [f"icans_{e}" for e in ("low", "point", "high")]
-            + [f"source_{s}" for s in ("broad", "core", "sponsor")]
+            + [f"source_{s}" for s in ("broad", "core", "sponsor") if s in reported]
         }
     )
     thresholds = pl.DataFrame({"threshold": list(THRESHOLDS)}, schema={"threshold": pl.Int8})

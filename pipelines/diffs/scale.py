@@ -90,7 +90,10 @@ def _compare_events(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Every subject against the highest source grade of each set, per window, over all infusions."""
+    """Every subject against the highest source grade of each set, per window, over all infusions.
+
+    The sponsor's set is left out where no row has a flag: an unflagged table says nothing, not 0.
+    """
     counted = (
         graded["core_event_windows"]
         .filter(pl.col("window_status").is_in(COUNTED))
@@ -114,7 +117,9 @@ def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) 
         .with_columns(pl.lit(name).alias("comparator_set"), pl.lit(value=True).alias("_has_event"))
         for name in COMPARATOR_SETS
     )
-    sets = pl.DataFrame({"comparator_set": list(COMPARATOR_SETS)})
+    has_flags = events["is_sponsor"].is_not_null().any()
+    reported = [name for name in COMPARATOR_SETS if name != "sponsor" or has_flags]
+    sets = pl.DataFrame({"comparator_set": reported})
     keys = [*SUBJECT, "window_days", "comparator_set"]
     return (
         graded["core_subject_grades"]

@@ -73,7 +73,7 @@ def compare_subjects(
             and placed["window_status"] in COUNTED
         }
         mine = [events[subject["subject_id"], event_id] for event_id in counted]
-        for name, flag in SETS.items():
+        for name, flag in reported_sets(event_grades).items():
             members = [e for e in mine if e[flag] and e["source_grade"] != 0]
             known = [e["source_grade"] for e in members if e["source_grade"] is not None]
             row = {
@@ -96,6 +96,12 @@ def compare_subjects(
             }
             found.append({**row, **changes(row)})
     return found
+
+
+def reported_sets(event_grades: list[Row]) -> dict[str, str]:
+    """The sponsor has a set only where a row has a flag, yes or no."""
+    has_flags = any(e["is_sponsor"] is not None for e in event_grades if e["disposition"] != "no_event")
+    return {name: flag for name, flag in SETS.items() if name != "sponsor" or has_flags}
 
 
 def icans_value(row: Row, estimate: str) -> int | None:
@@ -124,13 +130,14 @@ def count_incidence(
 ) -> list[Row]:
     """Subjects at or above each threshold; those whose grade is not known are counted apart."""
     found = []
+    reported = [name for name in SETS if any(r["comparator_set"] == name for r in subject_rows)]
     for window in windows:
         rows = [r for r in subject_rows if r["window_days"] == window and r["subject_id"] in denominator]
         values: dict[str, list[int | None]] = {
             f"icans_{e}": [icans_value(r, e) for r in rows if r["comparator_set"] == "broad"]
             for e in ESTIMATES
         }
-        for comparator in SETS:
+        for comparator in reported:
             values[f"source_{comparator}"] = [
                 r["source_grade"] for r in rows if r["comparator_set"] == comparator
             ]

@@ -48,6 +48,10 @@ def test_the_least_manifest_gets_the_documented_defaults() -> None:
         (MINIMAL | {"grading": {"scale": "ctcae", "version": 5.0}}, ["write the version in quotes"]),
         (MINIMAL | {"grading": {"scale": "ctcae", "version": "7.0"}}, ["has no version '7.0'", "6.0"]),
         (MINIMAL | {"grading": {"scale": "severity", "version": "1"}}, ["leave the key out"]),
+        (
+            MINIMAL | {"grading": {"scale": "severity", "conventions": ["any_seizure_grade_3"]}},
+            ["conventions act on CTCAE grades"],
+        ),
         (MINIMAL | {"study": "../x"}, ["study"]),
         (MINIMAL | {"study": "a;drop table"}, ["study"]),
         (MINIMAL | {"infusions": {"source": "exposure"}}, ["no file has the role exposure"]),
