@@ -124,29 +124,38 @@ def release_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
 
     `sheets` holds one sheet per file of a release, keyed by table name.
     """
-    yield from grade_version_problems(sheets["map_grades"])
-    yield from term_version_problems(sheets["map_terms"])
-    yield from _concept_problems(sheets)
-    for sheet, rules in ((sheets["map_grades"], GRADE_RULES),):
-        for rule in rules:
-            yield from sheet.problems(rule.rule_id, rule.what, rule.column, rule.wrong)
-    yield from grade_identity_problems(sheets["map_grades"])
-    yield from term_identity_problems(sheets["map_terms"])
-    yield from _code_problems(sheets["map_terms"])
-    yield from sheets["map_conventions"].problems(
-        "MAP-CONVENTION-GRADES",
-        "the cell is not grades joined by |",
-        "grades_covered",
-        ~pl.col("grades_covered").str.contains(r"^[1-5](\|[1-5])*$"),
-        next_action=_SPREADSHEET,
-    )
+    yield from row_problems(sheets)
+    yield from concept_problems(sheets, sheets["map_concepts"].frame["concept_id"])
+    used = {table: sheets[table].frame["concept_id"] for table in ("map_grades", "map_terms")}
+    yield from unused_problems(sheets["map_concepts"], used)
+    yield from code_problems(sheets["map_terms"])
+
+
+def row_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
+    """Every rule that a row obeys or breaks by itself; `sheets` may lack tables, as an overlay does."""
+    if grades := sheets.get("map_grades"):
+        yield from grade_version_problems(grades)
+        for rule in GRADE_RULES:
+            yield from grades.problems(rule.rule_id, rule.what, rule.column, rule.wrong)
+        yield from grade_identity_problems(grades)
+    if terms := sheets.get("map_terms"):
+        yield from term_version_problems(terms)
+        yield from term_identity_problems(terms)
+    if conventions := sheets.get("map_conventions"):
+        yield from conventions.problems(
+            "MAP-CONVENTION-GRADES",
+            "the cell is not grades joined by |",
+            "grades_covered",
+            ~pl.col("grades_covered").str.contains(r"^[1-5](\|[1-5])*$"),
+            next_action=_SPREADSHEET,
+        )
     for table, key, name in (
         ("map_classes", "class_key", "class_name"),
         ("map_vocabulary", "term_key", "term"),
     ):
-        sheet = sheets[table]
-        wrong = sheet.raw[key] != _keys(sheet.raw[name])
-        yield from sheet.problems("MAP-KEY", "the key is not that of the name", key, wrong)
+        if sheet := sheets.get(table):
+            wrong = sheet.raw[key] != _keys(sheet.raw[name])
+            yield from sheet.problems("MAP-KEY", "the key is not that of the name", key, wrong)
 
 
 def term_identity_problems(sheet: Sheet) -> Iterator[Problem]:
@@ -210,29 +219,30 @@ def _justification_problems(sheet: Sheet) -> Iterator[Problem]:
     yield from sheet.problems("MAP-JUSTIFICATION", what, "mapping_justification", wrong)
 
 
-def _concept_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
-    """Tables name concepts that exist, and every concept is used."""
-    concepts = sheets["map_concepts"].frame["concept_id"]
+def concept_problems(sheets: Mapping[str, Sheet], concepts: pl.Series) -> Iterator[Problem]:
+    """Tables name concepts that exist; `sheets` may lack tables, as an overlay does."""
     for table, column in (
         ("map_terms", "object_id"),
         ("map_grades", "concept_id"),
         ("map_conventions", "concept_id"),
     ):
-        named = sheets[table].raw[column].str.strip_prefix(CONCEPT_PREFIX)
-        wrong = ~named.is_in(concepts.implode())
-        if table == "map_grades":
-            wrong &= named != EVERY_CONCEPT
-        what = "the concept is not in concepts.tsv"
-        yield from sheets[table].problems("MAP-CONCEPT", what, column, wrong)
+        if sheet := sheets.get(table):
+            named = sheet.raw[column].str.strip_prefix(CONCEPT_PREFIX)
+            wrong = ~named.is_in(concepts.implode())
+            if table == "map_grades":
+                wrong &= named != EVERY_CONCEPT
+            what = "the concept is not in concepts.tsv"
+            yield from sheet.problems("MAP-CONCEPT", what, column, wrong)
+
+
+def unused_problems(concepts: Sheet, used: Mapping[str, pl.Series]) -> Iterator[Problem]:
+    """Every concept has a grade row and a term; `used` holds the concepts of those tables."""
     for table, what in (("map_grades", "no grade row"), ("map_terms", "no term")):
-        used = sheets[table].frame["concept_id"].drop_nulls().implode()
-        wrong = ~concepts.is_in(used)
-        yield from sheets["map_concepts"].problems(
-            "MAP-CONCEPT-UNUSED", f"the concept has {what}", "concept_id", wrong
-        )
+        wrong = ~concepts.raw["concept_id"].is_in(used[table].drop_nulls().implode())
+        yield from concepts.problems("MAP-CONCEPT-UNUSED", f"the concept has {what}", "concept_id", wrong)
 
 
-def _code_problems(sheet: Sheet) -> Iterator[Problem]:
+def code_problems(sheet: Sheet) -> Iterator[Problem]:
     """A code means one concept in a version, and the concept its term means there."""
     coded = pl.col("code") != ""
     frame = sheet.frame

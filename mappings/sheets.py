@@ -23,6 +23,9 @@ from mappings.tsv import scan_tsv
 from schemas.base import Table
 from schemas.release import MapClasses, MapConcepts, MapConventions, MapGrades, MapTerms, MapVocabulary
 
+OVERRIDES = "overrides"
+"""Last column a table of an overlay may have: the rules of the release its row replaces, joined by `|`."""
+
 CONCEPT_PREFIX = "regrade.concept:"
 GRADE_PREFIX = "regrade.grade:"
 
@@ -114,6 +117,8 @@ def read_sheet(
     any is exactly what its schema says.
     """
     table, columns = FILES[path.name]
+    if layer is not None and _has_overrides(path):
+        columns = (*columns, OVERRIDES)
     text = scan_tsv(path, columns)
     if text.frame is None:
         return None, text.faults
@@ -125,6 +130,12 @@ def read_sheet(
     frame = _typed(raw.with_columns(release_id=pl.lit(release_id), layer=pl.lit(layer or release_id)), table)
     sheet = Sheet(layer or release_id, path.name, raw, frame, text.first_line)
     return sheet, tuple(_order_problems(sheet, table))
+
+
+def _has_overrides(path: Path) -> bool:
+    lines = path.read_bytes().split(b"\n")
+    header = next((line for line in lines if not line.startswith(b"#")), b"")
+    return header.rstrip(b"\r").endswith(f"\t{OVERRIDES}".encode())
 
 
 def _source(file: str, table: type[Table]) -> Iterator[tuple[str, str]]:
@@ -234,3 +245,12 @@ def _order_problems(sheet: Sheet, table: type[Table]) -> Iterator[Problem]:
                 named,
                 shown,
             )
+
+
+def sheet_of_table(release_id: str, table: type[Table], frame: pl.DataFrame) -> Sheet:
+    """A sheet of a table that has no file any more; the columns only its file had are made again."""
+    file = next(file for file, (declared, _) in FILES.items() if declared is table)
+    raw = frame.select(pl.all().cast(pl.String).fill_null("")).rename(dict(_NAMES.get(file, {})))
+    if table is MapTerms:
+        raw = raw.with_columns(object_id=pl.lit(CONCEPT_PREFIX) + pl.col("concept_id"))
+    return Sheet(release_id, file, raw, frame, None)
