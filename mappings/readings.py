@@ -96,8 +96,9 @@ def grade_readings(grades: pl.DataFrame, places: Iterable[tuple[str, str]]) -> R
             for population in (ANY, "child"):
                 ladder = _ladder(rows, version, population) or _ladder(rows, ANY, population)
                 for grade in GRADES:
-                    if row := ladder.get(grade):
-                        read = Read(row["rule_id"], row["layer"], (row["rule_id"], row["layer"]))
+                    if decided := ladder.get(grade):
+                        answer = (decided["rule_id"], decided["layer"])
+                        read = Read(*answer, answer)
                         found[scale, concept, version, grade, population] = frozenset({read})
     return found
 

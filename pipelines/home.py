@@ -45,6 +45,16 @@ class Home:
         return self.root / "icans.duckdb"
 
     @property
+    def overlays(self) -> Path:
+        """Private mapping overlays, one folder each with an `overlay.yaml`."""
+        return self.root / "mappings"
+
+    @property
+    def meddra(self) -> Path:
+        """MedDRA versions the site is licensed for, one folder each, as unpacked."""
+        return self.root / "meddra"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME: run history of the orchestrator; holds no results."""
         return self.root / ".dagster"

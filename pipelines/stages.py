@@ -19,6 +19,9 @@ from typing import Any, Final, TypeAlias
 import polars as pl
 
 from mappings.loader import load_release
+from mappings.meddra import load_meddra
+from mappings.overlay import compose_release
+from mappings.overlay_file import read_overlay
 from mappings.release import Release
 from pipelines.diffs.scale import compare_scales
 from pipelines.grading.kernel import grade_study
@@ -94,7 +97,7 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
             next_action="put the study there; `regrade init FOLDER` writes the manifest",
         )
     manifest = read_manifest(folder)
-    release = load_release(release_id or manifest.mapping_release)
+    release = resolve_release(home, manifest, release_id)
     _require_conventions(manifest, release)
     identity = {
         "study": study_id,
@@ -105,6 +108,19 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
         "code": {"version": code_version(), "sha256": code_sha256()},
     }
     return RunPlan(run_id_of(identity), study_id, folder, manifest, release, identity)
+
+
+def resolve_release(home: Home, manifest: StudyManifest, release_id: str | None = None) -> Release:
+    """The release a study is graded by: the one asked for, else the manifest's, else the newest shipped.
+
+    With the private overlays and the MedDRA version the manifest names, both of this data home. Raises
+    `ReleaseError` naming file, line and next action.
+    """
+    overlays = [read_overlay(home.overlays / name) for name in manifest.mapping_overlays]
+    dictionary = None
+    if manifest.meddra is not None:
+        dictionary = load_meddra(home.meddra / manifest.meddra, manifest.meddra)
+    return compose_release(load_release(release_id or manifest.mapping_release), overlays, dictionary)
 
 
 def _require_conventions(manifest: StudyManifest, release: Release) -> None:

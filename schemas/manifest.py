@@ -29,6 +29,7 @@ FileFormat = Literal[
     "xpt", "sas7bdat", "csv", "xlsx", "parquet", "dataset_json", "dataset_ndjson", "dataset_dsjc"
 ]
 Encoding = Literal["utf-8", "cp1252", "latin-1"]
+OverlayName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 FIELDS: dict[str, dict[str, str]] = {
     "adverse_events": {
@@ -282,6 +283,23 @@ class StudyManifest(_Strict):
     mapping_release: str | None = Field(
         default=None, description="Mapping release; the newest shipped one when left out"
     )
+    mapping_overlays: tuple[OverlayName, ...] = Field(
+        default=(),
+        description="Private overlays put on the release, in order: folders of mappings/ in the data home",
+    )
+    meddra: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]?\.[0-9]$",
+        description='MedDRA version, e.g. "26.1": the folder of meddra/ in the data home that holds it; '
+        "no dictionary when left out",
+    )
+
+    @field_validator("meddra", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            raise ValueError(f'write the version in quotes: "{value}"')
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> StudyManifest:
