@@ -64,8 +64,8 @@ def checksum_problems(folder: Path, *, frozen: bool = False) -> Iterator[Problem
     text = path.read_bytes().decode("utf-8", "replace")
     listed: dict[str, str] = {}
     lines: dict[str, int] = {}
-    for number, line in enumerate(text.split("\n")[:-1], 1):
-        match = _LINE.fullmatch(line)
+    for number, entry in enumerate(text.split("\n")[:-1], 1):
+        match = _LINE.fullmatch(entry)
         if match is None or match[2] in listed:
             what = "the line is not '<sha256>  <file name>', or names a file twice"
             yield problem("edited", CHECKSUMS, "MAP-LOCK-LIST", what, "restore the checksum list", number)

@@ -11,7 +11,7 @@ is matched by its text, a row with a code by that code, its term being there for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -136,6 +136,15 @@ def _has_overrides(path: Path) -> bool:
     lines = path.read_bytes().split(b"\n")
     header = next((line for line in lines if not line.startswith(b"#")), b"")
     return header.rstrip(b"\r").endswith(f"\t{OVERRIDES}".encode())
+
+
+def key_columns(
+    table: type[Table], file: str, columns: Sequence[str]
+) -> Callable[[Sequence[str]], tuple[str, ...]]:
+    """How rows of text cells are sorted: by the key of the table, in the columns of its file."""
+    names = _NAMES.get(file, {})
+    found = [columns.index(names.get(key, key)) for key in table.info().key if key != "release_id"]
+    return lambda cells: tuple(cells[position] for position in found)
 
 
 def _source(file: str, table: type[Table]) -> Iterator[tuple[str, str]]:
