@@ -74,9 +74,7 @@ def hull(decisions: Sequence[Decision], rule_id: str, reason: str) -> Decision:
     if all(decision.meaning == first.meaning for decision in decisions):
         return _merge(first, decisions, sources, rule_id)
     dispositions = {decision.disposition for decision in decisions}
-    reasons = frozenset.intersection(*(decision.review_reasons for decision in decisions))
-    if any("needs_adjudication" in decision.review_reasons for decision in decisions):
-        reasons |= {"needs_adjudication"}
+    reasons = shared_reasons(decisions)
     points = {decision.point for decision in decisions}
     return Decision(
         low=min(decision.low for decision in decisions),
@@ -99,10 +97,18 @@ def _merge(first: Decision, decisions: Sequence[Decision], sources: frozenset[st
         rule_id=rule_ids.pop() if len(rule_ids) == 1 else rule_id,
         domains=frozenset().union(*(decision.domains for decision in decisions)),
         source_rules=sources,
-        review_reasons=frozenset().union(*(decision.review_reasons for decision in decisions)),
+        review_reasons=shared_reasons(decisions),
         requires=frozenset().union(*(decision.requires for decision in decisions)),
         layers=frozenset().union(*(decision.layers for decision in decisions)),
     )
+
+
+def shared_reasons(decisions: Sequence[Decision]) -> frozenset[str]:
+    """Reasons that hold whichever decision is right; a call for adjudication by any of them counts."""
+    reasons = frozenset.intersection(*(decision.review_reasons for decision in decisions))
+    if any("needs_adjudication" in decision.review_reasons for decision in decisions):
+        return reasons | {"needs_adjudication"}
+    return reasons
 
 
 Ladder = dict[int, Decision]

@@ -49,25 +49,25 @@ def join(alternatives: Iterable[Decision], reason: str) -> Decision:
     """One of these holds. If they all say the same nothing is in doubt; else `reason` is why to look."""
     listed = list(alternatives)
     first = listed[0]
+    shared = frozenset.intersection(*(d.reasons for d in listed))
+    if any("needs_adjudication" in d.reasons for d in listed):
+        shared |= {"needs_adjudication"}
     together = replace(
         first,
         domains=frozenset().union(*(d.domains for d in listed)),
         rules=frozenset().union(*(d.rules for d in listed)),
         layers=frozenset().union(*(d.layers for d in listed)),
         requires=frozenset().union(*(d.requires for d in listed)),
-        reasons=frozenset().union(*(d.reasons for d in listed)),
+        reasons=shared,
     )
     if all((d.interval, d.disposition) == (first.interval, first.disposition) for d in listed):
         return together
     kinds = {d.disposition for d in listed}
-    shared = frozenset.intersection(*(d.reasons for d in listed)) | {reason}
-    if "needs_adjudication" in together.reasons:
-        shared |= {"needs_adjudication"}
     return replace(
         together,
         interval=hull(d.interval for d in listed),
         disposition=kinds.pop() if len(kinds) == 1 else "needs_adjudication",
-        reasons=shared,
+        reasons=shared | {reason},
     )
 
 
