@@ -128,6 +128,7 @@ def release_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
     yield from concept_problems(sheets, sheets["map_concepts"].frame["concept_id"])
     used = {table: sheets[table].frame["concept_id"] for table in ("map_grades", "map_terms")}
     yield from unused_problems(sheets["map_concepts"], used)
+    yield from _label_problems(sheets["map_terms"], sheets["map_concepts"])
     yield from code_problems(sheets["map_terms"])
 
 
@@ -137,10 +138,12 @@ def row_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
         yield from grade_version_problems(grades)
         for rule in GRADE_RULES:
             yield from grades.problems(rule.rule_id, rule.what, rule.column, rule.wrong)
-        yield from grade_identity_problems(grades)
+        if "subject_id" in grades.raw.columns:  # a table without a file has no SSSOM columns
+            yield from grade_identity_problems(grades)
     if terms := sheets.get("map_terms"):
         yield from term_version_problems(terms)
-        yield from term_identity_problems(terms)
+        if "subject_id" in terms.raw.columns:
+            yield from term_identity_problems(terms)
     if conventions := sheets.get("map_conventions"):
         yield from conventions.problems(
             "MAP-CONVENTION-GRADES",
@@ -183,7 +186,7 @@ def term_version_problems(sheet: Sheet) -> Iterator[Problem]:
     """Versions and codes of the terms are as published: a spreadsheet shortens 4.03 and rounds codes."""
     wrong = ~sheet.raw["scale_version"].is_in([*CTCAE_VERSIONS, ANY])
     what = f"there is no such version; the versions are {', '.join(CTCAE_VERSIONS)} and {ANY}"
-    yield from sheet.problems("MAP-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
+    yield from sheet.problems("MAP-SCALE-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
     codes = sheet.raw["code"]
     wrong = (codes != "") & ~codes.str.contains(r"^\d{8}$")
     what = "a code has eight digits"
@@ -195,7 +198,7 @@ def grade_version_problems(sheet: Sheet) -> Iterator[Problem]:
     for scale, versions in _VERSIONS.items():
         wrong = (sheet.raw["scale"] == scale) & ~sheet.raw["scale_version"].is_in(list(versions))
         what = f"there is no such version of {scale}; the versions are {', '.join(versions)}"
-        yield from sheet.problems("MAP-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
+        yield from sheet.problems("MAP-SCALE-VERSION", what, "scale_version", wrong, next_action=_SPREADSHEET)
 
 
 def grade_identity_problems(sheet: Sheet) -> Iterator[Problem]:
@@ -233,6 +236,16 @@ def concept_problems(sheets: Mapping[str, Sheet], concepts: pl.Series) -> Iterat
                 wrong &= named != EVERY_CONCEPT
             what = "the concept is not in concepts.tsv"
             yield from sheet.problems("MAP-CONCEPT", what, column, wrong)
+
+
+def _label_problems(terms: Sheet, concepts: Sheet) -> Iterator[Problem]:
+    """The label a term file gives a concept is that of concepts.tsv."""
+    if "object_label" in terms.raw.columns:
+        labels = dict(concepts.raw.select("concept_id", "label").rows())
+        named = terms.raw["object_id"].str.strip_prefix(CONCEPT_PREFIX).replace_strict(labels, default="")
+        wrong = terms.raw["object_label"] != named
+        what = "the label is not that of the concept"
+        yield from terms.problems("MAP-TERM-LABEL", what, "object_label", wrong)
 
 
 def unused_problems(concepts: Sheet, used: Mapping[str, pl.Series]) -> Iterator[Problem]:

@@ -15,7 +15,9 @@ from mappings.checksums import checksum_problems
 from mappings.curation.decisions import DecisionRules
 from mappings.curation.identity import ABOUT, IdentityRules
 from mappings.curation.published import PublishedRules
+from mappings.diff import check_version
 from mappings.header import render_header
+from mappings.loader import load_release
 from mappings.lock import entry_problems, folders, index_problems, lines_problems, scan_lock, version
 from mappings.problem import Problem
 from mappings.release import Release
@@ -103,6 +105,8 @@ def check_release(folder: Path, *, root: Path | None = None) -> tuple[Problem, .
         found.extend(_parent_problems(folder, about, root))
     if len(sheets) == len(FILES):
         found.extend(CurationChecks(sheets, about).run())
+    if about is not None and about.parent_release_id is not None:
+        found.extend(_number_problems(folder.name, about.parent_release_id, root))
     return in_order(found)
 
 
@@ -119,6 +123,18 @@ def check_all(root: Path | None = None) -> tuple[Problem, ...]:
     for name in folders(root):
         found.extend(check_release(root / name, root=root))
     return in_order(found)
+
+
+def _number_problems(release_id: str, parent: str, root: Path) -> Iterator[Problem]:
+    """A number that says less than the release changes; nothing where one of the two cannot be loaded."""
+    try:
+        old = load_release(parent, root, allow_withdrawn=True)
+        new = load_release(release_id, root, allow_withdrawn=True)
+    except ReleaseError:
+        return  # what keeps a release from being loaded is a problem of its own
+    problem = check_version(old, new)
+    if problem is not None:
+        yield problem
 
 
 def vocabulary_problems(vocabularies: Vocabularies | None = None) -> Iterator[Problem]:

@@ -124,17 +124,13 @@ class PublishedRules(Rules):
         }
         for version, name, code, _ in sorted(published - listed):
             what = f"CTCAE {version} publishes the term with another code or class, or it is missing"
-            yield self.absent(
-                "map_vocabulary", what, f"{name} {code}".strip(), "copy the row from mappings/vocabulary"
-            )
+            yield self.absent("map_vocabulary", what, f"{name} {code}".strip(), action)
         wrong = [
             (row["scale_version"], row["term"], row["code"], row["class_name"]) not in published
             for row in self.rows("map_vocabulary")
         ]
         what = "the vocabulary of the version has no such term, code and class"
-        yield from self.broken(
-            "map_vocabulary", "term", what, wrong, "restore the row from mappings/vocabulary"
-        )
+        yield from self.broken("map_vocabulary", "term", what, wrong, action)
 
     @rule("MAP-CLASS-SCOPE", "A class is in scope exactly where an ICANS sign can be filed")
     def class_scope(self) -> Iterator[Problem]:
