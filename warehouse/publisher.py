@@ -73,7 +73,15 @@ def publish(home: Home) -> Publication:
         workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=home.root))
         try:
             built = workshop / home.database.name
-            _build(built, runs, releases)
+            try:
+                _build(built, runs, releases)
+            except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
+                # A full disk is any of these, depending on where it strikes.
+                raise StoreError(
+                    "the warehouse file cannot be written",
+                    file=str(home.database),
+                    next_action="check the free disk space, then run regrade publish; nothing is lost",
+                ) from None
             flush(built)
             built.replace(home.database)
             flush(home.root)

@@ -35,6 +35,7 @@ RECORD_NAME: Final = "run.json"
 RUN_FORMAT: Final = 1
 """Part of every run id; raise it when the layout of a run folder changes."""
 _RERUN = "delete this folder and run the study again"
+_ROOM = "check the free disk space and the permissions of the data home, then run again"
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,10 @@ class RunStore:
         files = {}
         for name, frame in sorted(frames.items()):
             path = building / f"{name}.parquet"
-            frame.rechunk().write_parquet(path, compression="zstd", statistics=True)
+            try:
+                frame.rechunk().write_parquet(path, compression="zstd", statistics=True)
+            except (OSError, pl.exceptions.ComputeError):
+                raise StoreError("the table cannot be written", file=str(path), next_action=_ROOM) from None
             files[name] = TableFile(
                 name, stage, path.name, frame.height, canonical_bytes_digest(frame), sha256_file(path)
             )

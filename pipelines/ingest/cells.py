@@ -26,6 +26,7 @@ from schemas.manifest import FIELDS, StudyManifest
 INSTANT: Final = pl.Datetime("us")
 _RULE: Final = "__rule"
 _POINT_ZERO: Final = r"^(-?\d+)\.0+$"
+_NEVER_EMPTIED: Final = ("adverse_events", "subjects")
 
 Reader = Callable[..., tuple[Any, ...]]
 
@@ -194,7 +195,8 @@ def clean_code(column: pl.Expr) -> pl.Expr:
 def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> FileCells:
     """Resolve the columns of a file, apply its `where` filter and clean the texts of its fields.
 
-    Raises `ManifestError` when a column the manifest names, or one the role needs, is not there.
+    Raises `ManifestError` when a column the manifest names, or one the role needs, is not there, and when
+    the filter of an event or subject file keeps none of its rows.
     """
     spec, names = table.spec, [name for name in table.frame.columns if name != ROW]
     columns = resolve_columns(spec, names, manifest.grading.scale)
@@ -210,6 +212,14 @@ def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> File
             )
         kept = kept & pl.col(column).str.strip_chars().fill_null("").is_in([text.strip() for text in allowed])
     rows = table.frame.filter(kept) if spec.where else table.frame
+    if spec.role in _NEVER_EMPTIED and table.frame.height and not rows.height:
+        # A misspelt text would otherwise turn every subject into one without events.
+        raise ManifestError(
+            "the manifest's filter keeps no row of the file",
+            file=spec.path,
+            column=" and ".join(spec.where),
+            next_action="correct files[].where in study.yaml: texts must be written as in the file",
+        )
     codes = ("subject_id", "event_id", "llt_code", "pt_code")
     fields = [
         (

@@ -268,7 +268,7 @@ def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _is_problem(file: FileCells, name: str) -> pl.Expr:
     """Whether the cell of that field is among the problems of the file."""
-    column = file.columns.get(name)
+    column = file.columns.get(name, "")  # no file has a column without a name
     rows = [frame.filter(pl.col("column_name") == column).get_column("source_row") for frame in file.problems]
     known = pl.concat([pl.Series("source_row", [], dtype=pl.Int64), *rows])
     return pl.col("source_row").is_in(known.implode())
