@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from schemas.errors import StoreError
-from schemas.evidence import STUDY_ID_PATTERN
+from schemas.vocabulary import STUDY_ID_PATTERN
 
 ENVIRONMENT_VARIABLE: Final = "REGRADE_HOME"
 PROJECT_NAME: Final = "icans-regrade"

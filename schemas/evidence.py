@@ -22,10 +22,9 @@ from schemas.vocabulary import (
     POPULATIONS,
     RELATIONSHIPS,
     SCALES,
+    STUDY_ID_PATTERN,
     VITAL_STATUSES,
 )
-
-STUDY_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 @table(

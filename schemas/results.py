@@ -9,7 +9,6 @@ from __future__ import annotations
 import polars as pl
 
 from schemas.base import Table, column, table
-from schemas.evidence import STUDY_ID_PATTERN
 from schemas.vocabulary import (
     ATTRIBUTION_POLICIES,
     CHANGES,
@@ -20,6 +19,7 @@ from schemas.vocabulary import (
     MATCH_METHODS,
     OUTCOMES,
     SCALES,
+    STUDY_ID_PATTERN,
     WINDOW_STATUSES,
 )
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+STUDY_ID_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""What a study identifier may look like: it is also the name of a folder."""
+
 DOMAINS: Final = ("cognition", "consciousness", "seizure", "motor", "icp")
 """The five ICANS domains, ASTCT 2019 (Lee et al., Biol Blood Marrow Transplant 2019;25:625), table 2."""
 

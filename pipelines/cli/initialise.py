@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.cli.failures import OK
+from pipelines.cli.init_manifest import propose_manifest, refuse_existing, write_manifest
 from pipelines.cli.output import print_json, visible
 from pipelines.home import resolve_home
-from pipelines.ingest.init_manifest import propose_manifest, refuse_existing, write_manifest
 from schemas.errors import RegradeError
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipelines.ingest.init_detect import (
+from pipelines.cli.init_detect import (
     cell_products,
     date_order_of,
     delimiter_of,
@@ -18,7 +18,7 @@ from pipelines.ingest.init_detect import (
     role_of_name,
     scale_of_cells,
 )
-from pipelines.ingest.init_manifest import Proposal, propose_manifest, write_manifest
+from pipelines.cli.init_manifest import Proposal, propose_manifest, write_manifest
 from schemas.errors import ManifestError, UnreadableFileError
 from schemas.manifest import StudyManifest, parse_manifest
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from pipelines.ingest import init_detect as detect
+from pipelines.cli import init_detect as detect
+from pipelines.cli.init_files import FoundFile, choose_files
 from pipelines.ingest.column_names import SEVERITY_GRADE_COLUMNS, candidates, find_column
-from pipelines.ingest.init_files import FoundFile, choose_files
 from schemas.errors import ManifestError
 from schemas.manifest import parse_manifest
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.ingest import init_detect as detect
+from pipelines.cli import init_detect as detect
 from pipelines.ingest.column_names import DEFAULT_COLUMNS, TERM_FIELDS
 from pipelines.ingest.raw import ROW, RawTable
 from pipelines.ingest.readers import read_table
