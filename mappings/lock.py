@@ -13,7 +13,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mappings.checksums import CHECKSUMS, lines_path, render_lines, sha256
+from mappings.checksums import (
+    CHECKSUMS,
+    FROZEN,
+    changed_lines,
+    lines_path,
+    read_lines,
+    render_lines,
+    sha256,
+)
 from mappings.problem import Problem
 from mappings.release_file import STATUSES
 
@@ -143,15 +151,28 @@ def entry_problems(folder: Path, entry: Entry, status: str | None) -> Iterator[P
 
 
 def lines_problems(folder: Path, entry: Entry | None) -> Iterator[Problem]:
-    """The list of line digests of a release whose files are what their checksums say."""
+    """Lines that are not what the list of line digests says, in a release whose checksums are right.
+
+    Where the checksum list is the one in the index, the list of line digests itself was changed.
+    """
     path = lines_path(folder)
+    kind = "tampered" if entry is not None and entry.is_frozen else "outdated"
     if not path.is_file():
         what = "the release has no list of line digests: an edited line could not be named"
         yield Problem("missing", folder.name, path.name, "MAP-LOCK-LINES", what, _REFRESH)
-    elif path.read_bytes().decode("utf-8", "replace") != (wanted := render_lines(folder)):
-        found = path.read_bytes().decode("utf-8", "replace").split("\n")
-        pairs = enumerate(zip(found, wanted.split("\n"), strict=False), 1)
-        line = next((number for number, (a, b) in pairs if a != b), len(found))
-        kind = "tampered" if entry is not None and entry.is_frozen else "outdated"
-        what = "the digest is not that of the line"
-        yield Problem(kind, folder.name, path.name, "MAP-LOCK-LINES", what, _REFRESH, line)
+        return
+    found, wanted = path.read_bytes().decode("utf-8", "replace"), render_lines(folder)
+    if found == wanted:
+        return
+    if entry is not None and sha256(folder / CHECKSUMS) != entry.sha256:
+        action = FROZEN if entry.is_frozen else f"read the edit once more, then {_REFRESH}"
+        for name, digests in read_lines(folder).items():
+            if (folder / name).is_file():
+                for line, said in changed_lines(folder / name, digests):
+                    what = f"{said}, and the checksum of the file with it"
+                    yield Problem(kind, folder.name, name, "MAP-LOCK-LINES", what, action, line)
+        return
+    pairs = enumerate(zip(found.split("\n"), wanted.split("\n"), strict=False), 1)
+    first = next((number for number, (a, b) in pairs if a != b), None)
+    what = "the digest is not that of the line"
+    yield Problem(kind, folder.name, path.name, "MAP-LOCK-LINES", what, _REFRESH, first)

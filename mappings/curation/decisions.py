@@ -167,14 +167,39 @@ class DecisionRules(Rules):
         what = "a concept is core exactly where one of its rows informs a domain"
         yield from self.broken("map_concepts", "is_core", what, named & (pl.col("is_core") != informs))
 
-    @rule("MAP-CONVENTION", "A convention touches concepts that have rows, at grades that hold its own")
+    @rule("MAP-CONVENTION", "The rows of a convention agree, and their points are possible")
     def conventions(self) -> Iterator[Problem]:
-        """The convention grade is one of the grades it may stand for; a point is one of an ICANS grade."""
-        covers = (
-            pl.col("grades_covered").str.split("|").list.contains(pl.col("convention_grade").cast(pl.String))
-        )
+        """One grade and one set of grades per convention; a point lies where a grade covered allows it.
+
+        A name that ends in '_grade_3' is that of a convention at grade 3.
+        """
+        table = "map_conventions"
+        grade = pl.col("convention_grade").cast(pl.String)
+        covered = pl.col("grades_covered").str.split("|")
         what = "the convention grade is not among the grades covered"
-        yield from self.broken("map_conventions", "convention_grade", what, ~covers)
+        yield from self.broken(table, "convention_grade", what, ~covered.list.contains(grade))
+        what = "the grades covered are not in order, each once"
+        yield from self.broken(table, "grades_covered", what, covered != covered.list.unique().list.sort())
+        what = "the convention has another grade by its name"
+        named = pl.col("convention_id").str.extract(r"_grade_([1-5])$")
+        yield from self.broken(table, "convention_grade", what, named != grade)
+        for column in ("convention_grade", "grades_covered"):
+            usual = pl.col(column).mode().sort().first().over("convention_id")
+            what = "the other rows of the convention say otherwise"
+            yield from self.broken(table, column, what, pl.col(column) != usual)
+        bounds = self.sheets["map_grades"].frame.filter(pl.col("scale") == "ctcae")
+        wrong = [
+            row["point"] is not None
+            and bounds.filter(
+                pl.col("concept_id") == row["concept_id"],
+                pl.col("grade").cast(pl.String).is_in(row["grades_covered"].split("|")),
+                pl.col("low") <= row["point"],
+                pl.col("high") >= row["point"],
+            ).is_empty()
+            for row in self.rows(table)
+        ]
+        what = "no grade covered allows the point"
+        yield from self.broken(table, "point", what, wrong)
 
     def _ladders(self) -> dict[tuple[str, ...], list[Row]]:
         """Grade rows by scale, version, concept and population, mildest first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 import polars as pl
@@ -79,5 +80,11 @@ class Rules:
         return Problem("content", sheet.release_id, sheet.file, "", message, next_action, value=value)
 
     def rows(self, table: str) -> list[Row]:
-        """The rows of a table as read, in the order of its file."""
-        return self.sheets[table].frame.to_dicts()
+        """The rows of a table as read, in the order of its file; made once, not to be changed."""
+        if table not in self._rows:
+            self._rows[table] = self.sheets[table].frame.to_dicts()
+        return self._rows[table]
+
+    @cached_property
+    def _rows(self) -> dict[str, list[Row]]:
+        return {}
