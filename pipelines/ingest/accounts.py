@@ -6,7 +6,7 @@ Only the keeping and counting of rows may live here, nothing that reads a cell o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import polars as pl
@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.ingest.cells import FileCells, clean, clean_code
 from pipelines.ingest.findings import Rule, finding
 from pipelines.ingest.parse_grades import HALF_GRADE
+from pipelines.ingest.raw import ROW
 from schemas.errors import SchemaError
 from schemas.evidence import CoreAdverseEvents, CoreSubjects
 from schemas.manifest import StudyManifest
@@ -22,6 +23,8 @@ _CARRIED: Final = (
     *("subject_id", "verbatim_term", "lowest_level_term", "preferred_term", "llt_code", "pt_code"),
     "body_system",
 )
+_DELIMITERS: Final = {"comma": ",", "tab": "\t", "semicolon": ";"}
+"""Delimiters by the name the reader notes; any other is noted as itself."""
 
 
 def half_grade_rejects(file: FileCells, half: pl.DataFrame) -> pl.DataFrame:
@@ -35,22 +38,50 @@ def half_grade_rejects(file: FileCells, half: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def reader_rejects(file: FileCells) -> pl.DataFrame:
-    """Rows the reader rejected, with subject and terms where the row did split into named cells."""
+def reader_rejects(file: FileCells, known: Collection[str]) -> pl.DataFrame:
+    """Rows the reader rejected, with subject and terms where the row did split into named cells.
+
+    A row that did not is its subject's where the subject's place holds one of the `known` subjects of the
+    study: rejected is not absent (GRADING.md 1, law 5). Nothing else is taken from it, so that its term is
+    unknown and it can only raise `high`.
+    """
     carried: dict[str, list[str | None]] = {name: [] for name in _CARRIED}
     for cells in file.table.rejected.get_column("cells"):
         named = json.loads(cells)
         for name, values in carried.items():
             value = named.get(file.columns.get(name)) if name in file.columns else None
             values.append(value if isinstance(value, str) else None)
-    known = {name: pl.Series(name, values, dtype=pl.String) for name, values in carried.items()}
+        if carried["subject_id"][-1] is None:
+            carried["subject_id"][-1] = _owner(named.get("line"), file, known)
+    texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in carried.items()}
     codes = ("subject_id", "llt_code", "pt_code")
-    return file.table.rejected.with_columns(**known).with_columns(
+    return file.table.rejected.with_columns(**texts).with_columns(
         pl.lit(file.manifest.study).alias("study_id"),
         pl.lit(file.table_name).alias("table_name"),
         pl.lit(file.path).alias("source_file"),
         *((clean_code if name in codes else clean)(pl.col(name)) for name in _CARRIED),
     )
+
+
+def _owner(line: str | None, file: FileCells, known: Collection[str]) -> str | None:
+    """The known subject in the subject's place of a row that could not be split; else null."""
+    noted = file.table.notes.get("delimiter")
+    if line is None:
+        return None
+    if noted is not None:
+        cells = [cell.strip().strip('"') for cell in line.split(_DELIMITERS.get(noted, noted))]
+    else:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            return None
+        cells = [str(value) for value in values] if isinstance(values, list) else []
+    names = [name for name in file.table.frame.columns if name != ROW]
+    place = names.index(file.columns["subject_id"])
+    if place >= len(cells):
+        return None
+    found: str | None = pl.select(clean_code(pl.lit(cells[place]))).item()
+    return found if found in known else None
 
 
 def account(file: FileCells, used: int) -> None:

@@ -26,6 +26,7 @@ from schemas.manifest import FIELDS, StudyManifest
 INSTANT: Final = pl.Datetime("us")
 _RULE: Final = "__rule"
 _POINT_ZERO: Final = r"^(-?\d+)\.0+$"
+_UNSEEN_ENDS: Final = r"^[\s\p{Cf}]+|[\s\p{Cf}]+$"
 _NEVER_EMPTIED: Final = ("adverse_events", "subjects")
 
 Reader = Callable[..., tuple[Any, ...]]
@@ -182,8 +183,12 @@ class FileCells:
 
 
 def clean(column: pl.Expr) -> pl.Expr:
-    """The text without blanks at its ends; null when nothing is left."""
-    stripped = column.str.strip_chars()
+    """The text without blanks and unseen marks at its ends; null when nothing is left.
+
+    Unseen marks (Unicode Cf: direction marks, zero-width spaces) come with copied cells; one of them in an
+    identifier would make a second subject.
+    """
+    stripped = column.str.replace_all(_UNSEEN_ENDS, "")
     return pl.when(stripped != "").then(stripped)
 
 

@@ -86,7 +86,7 @@ def stage_study(raw: RawStudy) -> Tables:
     """
     manifest = raw.manifest
     files = [open_file(table, manifest, TABLE_OF_ROLE[table.spec.role]) for table in raw.tables]
-    rejected = [reader_rejects(file) for file in files]
+    rejected: list[pl.DataFrame] = []
     staged: dict[str, list[pl.DataFrame]] = {
         table: [] for table in ("adverse_events", "subjects", "infusions", "sedation")
     }
@@ -98,6 +98,10 @@ def stage_study(raw: RawStudy) -> Tables:
         rejected.append(halves)
         account(file, frame.height + halves.height)
     staged["infusions"].extend(_reference_starts(files, manifest))
+    known = {
+        subject for frames in staged.values() for frame in frames for subject in frame["subject_id"].unique()
+    }
+    rejected += [reader_rejects(file, known) for file in files]
     rows += summed_findings(manifest.study, files) + file_findings(manifest, files)
     rows += conformance_findings(manifest, files)
     tables = {

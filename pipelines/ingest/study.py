@@ -79,9 +79,10 @@ def locate_file(folder: Path, spec: FileSpec) -> Path:
     listed = f"{folder.absolute().name}/{MANIFEST_FILE}"
     try:
         path = (root / spec.path.replace("\\", "/")).resolve()
+        is_there = path.exists()
     except (OSError, RuntimeError):
         raise _misplaced(
-            spec, listed, "the link leads nowhere", "READ-FILE-MISSING", "copy the file itself"
+            spec, listed, "the path or link leads nowhere", "READ-FILE-MISSING", "copy the file itself"
         ) from None
     if not path.is_relative_to(root):
         raise _misplaced(
@@ -91,7 +92,7 @@ def locate_file(folder: Path, spec: FileSpec) -> Path:
             "READ-FILE-OUTSIDE",
             "copy the file into the folder",
         )
-    if not path.exists():
+    if not is_there:
         raise _misplaced(
             spec, listed, "there is no such file", "READ-FILE-MISSING", _nearest_file(root, spec)
         )

@@ -69,6 +69,43 @@ def test_a_filter_may_keep_no_infusion(home: Home) -> None:
     assert set(Tables(home, "ODD")["core_subject_grades"]["outcome"]) == {"NOT_EVALUABLE"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "S1,2,confused,Confusion",
+        '"S1",2,a,b,c,3,2020-03-05,2020-03-06,more',
+        'S1,2,"never closed,Confusion,Psychiatric disorders,3,2020-03-05,',
+        "S1,2,x\0y,Confusion,Psychiatric disorders,3,2020-03-05,",
+    ],
+    ids=["short", "long", "quote", "nul"],
+)
+def test_a_line_that_cannot_be_split_still_keeps_its_subject_from_not_icans(home: Home, line: str) -> None:
+    """GRADING.md 1, law 5: rejected is not absent."""
+    header = str(FILES["ae.csv"]).splitlines()[0]
+    write_study(home, "ODD", {**FILES, "ae.csv": f"{header}\n{line}\nS9x,{line}\n"})
+    run_study(home, "ODD")
+    tables = Tables(home, "ODD")
+    rows = tables.rows("core_subject_grades", infusion_number=0, window_days=30)
+    found = {row["subject_id"]: (row["low"], row["point"], row["high"], row["outcome"]) for row in rows}
+    assert found == {"S1": (0, None, 4, "INDETERMINATE"), "S2": (0, 0, 0, "NOT_ICANS")}
+    assert tables["core_rejected_rows"]["subject_id"].to_list() == ["S1", None]
+
+
+def test_unseen_marks_around_an_identifier_make_no_second_subject(home: Home) -> None:
+    events = str(FILES["ae.csv"]).replace("S1,", "\u200eS1\u200f\u00a0,").replace(",3,", ",\u200b3,")
+    write_study(home, "ODD", {**FILES, "ae.csv": events})
+    run_study(home, "ODD")
+    tables = Tables(home, "ODD")
+    assert set(tables["core_subjects"]["subject_id"]) == {"S1", "S2"}
+    assert tables.row("core_adverse_events", subject_id="S1")["grade"] == 3
+
+
+def test_a_path_no_file_system_takes_is_a_missing_file(home: Home) -> None:
+    write_study(home, "ODD", {**FILES, "study.yaml": MANIFEST.replace("ae.csv", "a" * 5_000)})
+    with pytest.raises(ManifestError, match="leads nowhere"):
+        run_study(home, "ODD")
+
+
 @contextmanager
 def files_no_larger_than(limit: int) -> Iterator[None]:
     """No file of this process can grow beyond the limit: the nearest to a full disk without a mount."""
