@@ -42,6 +42,7 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """Files read, and their fields in order. Rows of the release file may have more."""
+_VERSION: Final = re.compile(r"[0-9]{1,2}\.[0-9]")
 _CODE: Final = re.compile(r"[0-9]{8}")
 _UNPACK: Final = "unpack the MedAscii folder of the distribution again; a spreadsheet must not save it"
 
@@ -133,9 +134,10 @@ def load_meddra(folder: Path, version: str) -> Meddra:
     blobs = {name: (place / name).read_bytes() for name in _FIELDS}
     release = _rows(place / _RELEASE, blobs[_RELEASE])
     if len(release) != 1 or release[0]["version"] != version:
-        found = release[0]["version"] if re.fullmatch(r"\d{1,3}\.\d{1,2}", release[0]["version"]) else None
+        named = {row["version"] for row in release if _VERSION.fullmatch(row["version"])}
+        found = named.pop() if len(release) == len(named) == 1 else None
         raise ReleaseError(
-            f"the folder holds MedDRA {found or 'of no single version'}, the manifest says {version}",
+            f"the folder holds MedDRA {found or 'of no one version'}, the manifest says {version}",
             file=_shown(place / _RELEASE),
             column="version",
             value=found,

@@ -4,7 +4,7 @@ What may live here: what an overlay may do to a release, and the release that co
 reading the folder (`mappings.overlay_file`), what a look-up reads (`mappings.readings`).
 
 An overlay adds, or says in its column `overrides` which rules of the release its row replaces. A rule is
-replaced when some look-up that it decided is decided otherwise: by a row with the same key, by a row for
+replaced when some look-up that it answered gets its answer no more: by a row with the same key, by a row for
 one version over a row for any, for children over a row for all, for a concept over a row for every
 concept. Two overlays never decide the same look-up, so their order changes nothing but the name.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ from mappings.problem import Problem
 from mappings.readings import RULE_OF, Read, Readings, grade_readings, term_readings
 from mappings.release import Release
 from mappings.sheets import OVERRIDES, Sheet
+from schemas.base import SEPARATOR
 from schemas.errors import ReleaseError
 from schemas.registry import RELEASE_TABLES
 
@@ -67,6 +69,8 @@ def compose_release(
     if overlays:
         listed = ", ".join(names)
         review = f"draft, not clinically reviewed: private overlay {listed} on {base.release_id} ({review})"
+    if dictionary is not None:
+        review += f", terms also read through MedDRA {dictionary.version}"
     tables["map_releases"] = _about(base, overlays, status, sha256)
     composed = {
         name: _TABLES[name].require(frame.with_columns(release_id=pl.lit(release_id)))
@@ -156,39 +160,39 @@ class _Layer:
                     yield _unknown(sheet, at, rule, list(below))
                 elif below[rule] != self.base_id:
                     yield _conflict(sheet, at, rule, below[rule])
-        replaced = set()
-        for at, read in self._replaced(name, sheet, result, rows):
-            if read.layer != self.base_id:
+        replaced = self._replaced(name, sheet, result, rows)
+        for at, reads in sorted(replaced.items()):
+            others = sorted(read for read in reads if read.layer != self.base_id)
+            for read in others[:1]:
                 yield _conflict(sheet, at, read.rule, read.layer)
-            elif read.rule not in named[at]:
-                yield _shadow(sheet, at, read.rule, self.base_id)
-            replaced.add((at, read.rule))
+            unsaid = sorted({read.rule for read in reads} - set(named[at]))
+            if unsaid and not others:
+                yield _shadow(sheet, at, unsaid, self.base_id)
         for at, rules in enumerate(named):
+            taken = {read.rule for read in replaced.get(at, ())}
             for rule in rules:
-                if (at, rule) not in replaced:
+                if rule not in taken:
                     yield _idle(sheet, at, rule)
 
     def _replaced(
         self, name: str, sheet: Sheet, result: Tables, rows: Mapping[str, int]
-    ) -> Iterator[tuple[int, Read]]:
-        """Rows of the overlay, each with a rule whose place it takes."""
-        found = set()
+    ) -> dict[int, set[Read]]:
+        """Rows of the overlay with the rules whose place they take: same key, or an answer that is gone."""
+        found: dict[int, set[Read]] = defaultdict(set)
         for row in self.tables[name].iter_rows(named=True):
             rule = _rule(name, row)
             if rule in rows:
-                found.add((rows[rule], Read(rule, row["layer"], None)))
+                found[rows[rule]].add(Read(rule, row["layer"], None))
         before, after = (_readings(name, tables, sheet) for tables in (self.tables, result))
         for place, reads in before.items():
             now = after.get(place, frozenset())
             answers = {read.answer for read in now}
             winners = [rows[read.rule] for read in now if read.layer == self.overlay.name]
-            for read in reads:
+            for read in (read for read in reads if read.answer not in answers):
                 # A rule that no row takes the place of is put out of use by the rows beside it.
-                if answers != {read.answer}:
-                    found |= {
-                        (at, read._replace(answer=None)) for at in winners or _beside(name, sheet, place)
-                    }
-        yield from sorted(found, key=lambda item: (item[0], item[1].rule))
+                for at in winners or _beside(sheet, place):
+                    found[at].add(read._replace(answer=None))
+        return found
 
 
 def _readings(name: str, tables: Mapping[str, pl.DataFrame], sheet: Sheet) -> Readings:
@@ -200,9 +204,11 @@ def _readings(name: str, tables: Mapping[str, pl.DataFrame], sheet: Sheet) -> Re
     return {}
 
 
-def _beside(name: str, sheet: Sheet, place: tuple[Any, ...]) -> list[int]:
-    """Rows of the overlay that put a grade out of use without deciding it: those of the same ladder."""
-    assert name == "map_grades"  # a term row that changes an answer is one of its rows
+def _beside(sheet: Sheet, place: tuple[Any, ...]) -> list[int]:
+    """The row of the overlay that puts a grade out of use without deciding it: the first of its ladder.
+
+    Only grades have ladders: a term row that takes an answer away gives another.
+    """
     scale, concept, version, _, _ = place
     ladder = (
         (pl.col("scale") == scale)
@@ -235,17 +241,14 @@ def _problem(
     return Problem("content", sheet.release_id, sheet.file, rule_id, what, next_action, line, column, value)
 
 
-def _shadow(sheet: Sheet, at: int, rule: str, base_id: str) -> Problem:
+def _shadow(sheet: Sheet, at: int, rules: Sequence[str], base_id: str) -> Problem:
+    said = SEPARATOR.join(rules)
+    beside = ", or give a row for each grade it puts out of use" if sheet.file == "grades.tsv" else ""
     return _problem(
         *(sheet, at, "MAP-OVERLAY-SHADOW"),
         f"the row takes the place of a rule of {base_id} without saying so",
-        *(OVERRIDES, rule),
-        f"if it is meant, write {rule} in the column {OVERRIDES}; else remove the row"
-        + (
-            ", or give a row for each grade of the rule it puts out of use"
-            if sheet.file == "grades.tsv"
-            else ""
-        ),
+        *(OVERRIDES, said),
+        f"if it is meant, write {said} in the column {OVERRIDES}; else remove the row{beside}",
     )
 
 

@@ -7,7 +7,6 @@ the rules of a release.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -115,7 +114,6 @@ def write_overlay(
     terms: list[Cells] | None = None,
     grades: list[Cells] | None = None,
     conventions: list[Cells] | None = None,
-    **about: Any,
 ) -> Path:
     """An overlay folder under `root`; rows are sorted, and the last column left out where nobody uses it."""
     folder = root / name
@@ -126,8 +124,8 @@ def write_overlay(
         "licence": "Proprietary",
         "change_note": "Made for a test.",
         "author_role": "data management",
-    } | about
-    lines = [f'{key}: "{value}"\n' for key, value in keys.items() if value is not None]
+    }
+    lines = [f'{key}: "{value}"\n' for key, value in keys.items()]
     (folder / "overlay.yaml").write_text("".join(lines), encoding="utf-8")
     tables = {
         "concepts.tsv": concepts,

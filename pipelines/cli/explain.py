@@ -164,7 +164,10 @@ def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -
         "term_rows": [
             {
                 name: row[name]
-                for name in ("term", "code", "scale_version", "relation", "justification", "source", "note")
+                for name in (
+                    *("term", "code", "scale_version", "relation", "justification", "source", "note"),
+                    "layer",
+                )
             }
             for row in rows
         ],
@@ -175,7 +178,7 @@ def _grade(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) 
     wanted = dict.fromkeys([*_split(grade["source_rules"]), grade["rule_id"]])
     shown = (
         "rule_id", "source_text", "decision", "rationale", "source", "domains", "low", "point", "high",
-        "disposition", "requires", "review_reason",
+        "disposition", "requires", "review_reason", "layer",
     )  # fmt: skip
     rows = [row for row in run.table("map_grades").iter_rows(named=True) if row["rule_id"] in wanted]
     return {
