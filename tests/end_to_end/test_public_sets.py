@@ -204,6 +204,9 @@ def test_adam_xpt_gives_what_its_json_rows_give(adam: Tables, tmp_path: Path) ->
 
 def test_pharmaverse_sdtm_gives_what_the_pilot_xpt_gives(tmp_path: Path) -> None:
     home = home_with(tmp_path, PUBLIC / "PHARMAVERSE-SDTM", SHIPPED / "CDISCPILOT01")
+    manifest = home.landing / "PHARMAVERSE-SDTM" / "study.yaml"
+    with manifest.open("a") as text:
+        text.write('mapping_release: "1.0.0"  # the release the pilot is pinned to\n')
     tables = run(home, "PHARMAVERSE-SDTM")[1]
     pilot = run(home, "CDISCPILOT01")[1]
     accounted(tables, 710)
