@@ -59,7 +59,7 @@ EXPECTED: dict[str, tuple[int, int | None, int, str]] = {
     "hemiparesis": (4, 4, 4, "ICANS"),
     "left_sided_weakness": (0, 4, 4, "INDETERMINATE"),
     "half_grade": (0, None, 4, "INDETERMINATE"),
-    "broken_row": (0, 0, 0, "NOT_ICANS"),
+    "broken_row": (0, None, 4, "INDETERMINATE"),
     "row_without_subject": (0, 0, 0, "NOT_ICANS"),
 }
 """Low, point, high and outcome of the primary window over all infusions, worked out from GRADING.md."""
@@ -84,6 +84,7 @@ REASONS = {
     "no_infusion_date": "no_infusion_date",
     "dead_but_alive": "death_contradiction",
     "half_grade": "rejected_row",
+    "broken_row": "rejected_row",
 }
 
 
@@ -262,7 +263,7 @@ def test_exactly_three_rows_are_rejected_and_each_says_why(demo: Tables) -> None
     broken = next(i for i, row in enumerate(cells) if "photophobia" in json.dumps(row))
     half = next(i for i, row in enumerate(cells) if row.get("TOX_GRADE") == "2.5")
     nameless = ({0, 1, 2} - {broken, half}).pop()
-    assert rejected[broken]["subject_id"] is None
+    assert rejected[broken]["subject_id"] == NUMBER["broken_row"]
     assert rejected[half]["subject_id"] == NUMBER["half_grade"]
     assert rejected[nameless]["subject_id"] is None
     assert all(row["reason"] and row["next_action"] for row in rejected)
