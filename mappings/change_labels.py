@@ -55,9 +55,8 @@ class Labeller:
         self._texts: dict[str, dict[str, str]] = defaultdict(dict)
         self._codes: dict[str, dict[str, str]] = defaultdict(dict)
         for row in old["map_terms"].iter_rows(named=True):
-            for entries in self._entries(row):
-                _enter(entries, row)
-        self._decided = set(old["map_grades"]["concept_id"])
+            self._enter(row)
+        self._graded = set(old["map_grades"]["concept_id"])
         self._conventions = set(old["map_conventions"]["convention_id"])
         self._scope = _scope(old), _scope(new)
         self._listed: dict[str, set[str]] = defaultdict(set)
@@ -96,7 +95,7 @@ class Labeller:
         for name in differing:
             if name == "class_name" and table == "map_vocabulary":
                 found = self._of_class(before[name], after[name])
-            elif name == "concept_id" and table == "map_terms":
+            elif name in ("concept_id", "relation") and _decided(before) != _decided(after):
                 found = self._of_concept(before, after)
             elif name in _INTERVAL:
                 found = _of_bound(name, before[name], after[name])
@@ -120,44 +119,43 @@ class Labeller:
         return None if self._is_in_scope(before, 0) == self._is_in_scope(after, 1) else "Scope"
 
     def _of_concept(self, before: Row, after: Row) -> str:
-        if after["concept_id"] is None:
+        if _decided(after) is None:
             return "Undecided"
-        if before["concept_id"] is None:
+        if _decided(before) is None:
             return "Takes over" if self._takes_over(after) else "Decided"
         return "Re-pointed"
 
     def _has_decisions(self, concept_id: str) -> bool:
-        return concept_id == EVERY_CONCEPT or concept_id in self._decided
+        return concept_id == EVERY_CONCEPT or concept_id in self._graded
 
     def _is_in_scope(self, class_name: str, side: int) -> bool:
         return self._scope[side].get(term_key(class_name), True)
 
-    def _entries(self, row: Row) -> Iterator[dict[str, str]]:
-        yield self._texts[row["term_key"]]
-        if row["code"]:
-            yield self._codes[row["code"]]
+    def _enter(self, row: Row) -> None:
+        """As the kernel reads terms (GRADING.md 3.3): own comes before a synonym."""
+        concept = _decided(row)
+        if concept is not None:
+            for known, key in ((self._texts, row["term_key"]), (self._codes, row["code"])):
+                if key and (row["relation"] == "own" or row["scale_version"] not in known[key]):
+                    known[key][row["scale_version"]] = concept
 
     def _takes_over(self, row: Row) -> bool:
         """With this row in the old release, something it resolved would resolve otherwise."""
-        known = [self._texts.get(row["term_key"], {})]
-        if row["code"]:
-            known.append(self._codes.get(row["code"], {}))
-        for entries in known:
-            joined = dict(entries)
-            _enter(joined, row)
+        concept = _decided(row)
+        if concept is None:
+            return False
+        for known, key in ((self._texts, row["term_key"]), (self._codes, row["code"])):
+            entries = known.get(key, {})
+            joined = entries | {row["scale_version"]: concept}
             for version in (*CTCAE_VERSIONS, None):
-                concept = _resolve(entries, version)
-                if concept is not None and concept != _resolve(joined, version):
+                if _resolve(entries, version) not in (None, _resolve(joined, version)):
                     return True
         return False
 
 
-def _enter(entries: dict[str, str], row: Row) -> None:
-    """As the kernel reads terms (GRADING.md 3.3): broader never decides, own comes before a synonym."""
-    if row["concept_id"] is None or row["relation"] == "broader":
-        return
-    if row["relation"] == "own" or row["scale_version"] not in entries:
-        entries[row["scale_version"]] = row["concept_id"]
+def _decided(row: Row) -> str | None:
+    """Concept a term row decides for; a broader term never does."""
+    return row["concept_id"] if "relation" in row and row["relation"] != "broader" else None
 
 
 def _resolve(entries: Mapping[str, str], version: str | None) -> str | None:
