@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from schemas.base import Table, column, table
+from schemas.results import NO_POINT
+from schemas.vocabulary import OUTCOMES, STUDY_ID_PATTERN
 
 CHANGE_CLASSES: Final = ("NONE", "PATCH", "MINOR", "MAJOR")
 """Classes of a release by what it changes, the least first: nothing, words, coverage, decisions."""
@@ -110,3 +112,57 @@ class DiffMappingRows(Table):
         "Cells after, as a JSON object: those that differ, or the whole added row", null="the row is removed"
     )
     rationale: str = column("Reason the new release gives (of a removed row, the old)", null="none given")
+
+
+@table(
+    "diff_mapping_impact",
+    grain="one subject, infusion (0 = all) and window whose result differs between two releases",
+    key=("old_release_id", "new_release_id", "study_id", "subject_id", "infusion_number", "window_days"),
+    run_scoped=False,
+)
+class DiffMappingImpact(Table):
+    """Subjects whose interval or outcome differs between two releases, and the changes that made it."""
+
+    old_release_id: str = column("Release compared from")
+    new_release_id: str = column("Release compared to")
+    study_id: str = column("Study identifier", origin="STUDYID", str_matches=STUDY_ID_PATTERN)
+    subject_id: str = column("Subject identifier", origin="USUBJID")
+    infusion_number: pl.Int32 = column("Infusion, or 0 for the maximum over all of them", ge=0)
+    window_days: pl.Int32 = column("Last day of the window", ge=0)
+    is_primary_window: bool = column("The window of the headline result")
+    low_before: pl.Int8 = column("Low under the old release", ge=0, le=5)
+    point_before: pl.Int8 = column("Point under the old release", null=NO_POINT, ge=0, le=5)
+    high_before: pl.Int8 = column("High under the old release", ge=0, le=5)
+    outcome_before: str = column("Outcome under the old release", isin=list(OUTCOMES))
+    low_after: pl.Int8 = column("Low under the new release", ge=0, le=5)
+    point_after: pl.Int8 = column("Point under the new release", null=NO_POINT, ge=0, le=5)
+    high_after: pl.Int8 = column("High under the new release", ge=0, le=5)
+    outcome_after: str = column("Outcome under the new release", isin=list(OUTCOMES))
+    cause: str = column(
+        "change: leaving out the one change named gives the old result; interaction: no one change does, "
+        "and those named make it together",
+        isin=["change", "interaction"],
+    )
+    changes: str = column("Changes responsible: table and row key of diff_mapping_rows, as a JSON list")
+
+
+@table(
+    "diff_mapping_studies",
+    grain="one study compared under two releases",
+    key=("old_release_id", "new_release_id", "study_id"),
+    run_scoped=False,
+)
+class DiffMappingStudies(Table):
+    """Studies whose results were compared under two releases, and how much differs: 0 means nothing does."""
+
+    old_release_id: str = column("Release compared from")
+    new_release_id: str = column("Release compared to")
+    study_id: str = column("Study identifier", origin="STUDYID", str_matches=STUDY_ID_PATTERN)
+    run_id: str = column("Run whose checked rows were graded under both")
+    rows_valid: pl.Int64 = column("Valid adverse-event rows", ge=0)
+    rows_matched: pl.Int64 = column("Rows for which something a result shows differs", ge=0)
+    rows_changed: pl.Int64 = column("Rows whose interval, disposition or domains differ", ge=0)
+    events_affected: pl.Int64 = column("Rows whose contribution to some window differs", ge=0)
+    subjects: pl.Int64 = column("Subjects", ge=0)
+    subjects_affected: pl.Int64 = column("Subjects with another result in some window", ge=0)
+    subjects_affected_primary: pl.Int64 = column("Subjects with another result in the headline", ge=0)
