@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from mappings.loader import load_release
+from mappings.loader import default_release, load_release
 from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
@@ -62,12 +62,17 @@ class RunPlan:
 
 @dataclass(frozen=True)
 class RunResult:
-    """`created` is False when the same inputs had already been run and no work was done."""
+    """`created` is False when the same inputs had already been run and no work was done.
+
+    `is_current` is False for a run kept beside the one that stands for the study.
+    """
 
     run_id: str
     study_id: str
     created: bool
     folder: Path
+    release_id: str
+    is_current: bool
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,21 @@ def resolve_release(home: Home, manifest: StudyManifest, release_id: str | None 
     With the private overlays and the MedDRA version the manifest names, both of this data home. Raises
     `ReleaseError` naming file, line and next action.
     """
+    # Who asks for a withdrawn release in so many words sees what it decided; a manifest does not.
+    base = load_release(release_id or manifest.mapping_release, allow_withdrawn=release_id is not None)
+    return read_layers(home, manifest)(base)
+
+
+def read_layers(home: Home, manifest: StudyManifest) -> Callable[[Release], Release]:
+    """What a study puts on any release: its private overlays and its MedDRA version, of this data home.
+
+    Raises `ReleaseError` naming file, line and next action, as does what it returns.
+    """
     overlays = [read_overlay(home.overlays / name) for name in manifest.mapping_overlays]
     dictionary = None
     if manifest.meddra is not None:
         dictionary = load_meddra(home.meddra / manifest.meddra, manifest.meddra)
-    return compose_release(load_release(release_id or manifest.mapping_release), overlays, dictionary)
+    return lambda base: compose_release(base, overlays, dictionary)
 
 
 def _require_conventions(manifest: StudyManifest, release: Release) -> None:
@@ -261,6 +276,8 @@ def run_study(
 ) -> RunResult:
     """Take a study through all stages, seal the run and make it the study's current one.
 
+    Under a release that is not the study's own (the manifest's, else the newest shipped) the run is kept
+    beside the current one and does not take its place; a study without a current run gets it as that.
     A run that is there already is not made again; one that another process is making is waited for.
     `progress` is called with the name of each stage as it starts. Raises `RegradeError`; then the
     study keeps the run it had.
@@ -275,13 +292,24 @@ def run_study(
             tables: Tables = {}
             files = {stage: _take_stage(store, plan, stage, tables, progress)[0] for stage in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
-        store.set_current(run)
+        is_current = _keep(store, plan, run, release_id)
         store.note("created" if created else "reused", study_id=study_id, run_id=run.run_id)
-    return RunResult(run.run_id, study_id, created, run.folder)
+    return RunResult(run.run_id, study_id, created, run.folder, plan.release.release_id, is_current)
+
+
+def _keep(store: RunStore, plan: RunPlan, run: StoredRun, asked: str | None) -> bool:
+    """Record a sealed run; True when it stands for its study."""
+    store.remember(run)
+    if asked not in (None, plan.manifest.mapping_release or default_release()):
+        current = store.current(plan.study_id)
+        if current is not None and current.release_id != run.release_id:
+            return False
+    store.set_current(run)
+    return True
 
 
 def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None = None) -> StageResult:
-    """Take a study as far as one stage; the last stage seals the run and makes it current.
+    """Take a study as far as one stage; the last stage seals the run and keeps it as `run_study` does.
 
     Stages that are there, in a sealed run or from an earlier call, are not computed again. Raises
     `RegradeError`; then the study keeps the run it had.
@@ -299,7 +327,7 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
             store.note("created", study_id=study_id, run_id=run.run_id)
         if run is not None:
             if is_last:
-                store.set_current(run)
+                _keep(store, plan, run, release_id)
             return _sealed_result(run, stage)
         tables = {}
         for name in STAGES:

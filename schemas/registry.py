@@ -19,6 +19,7 @@ from schemas.evidence import (
     StagedSourceRows,
     StagedSubjects,
 )
+from schemas.mapping_diffs import DiffMappingImpact, DiffMappingRows, DiffMappingStudies
 from schemas.release import (
     MapClasses,
     MapConcepts,
@@ -85,12 +86,19 @@ RELEASE_TABLES: Final[tuple[type[Table], ...]] = (
     MapClasses,
     MapVocabulary,
 )
+MAPPING_DIFF_TABLES: Final[tuple[type[Table], ...]] = (
+    DiffMappingRows,
+    DiffMappingStudies,
+    DiffMappingImpact,
+)
+"""Of pairs of releases, not of runs."""
 PUBLISHED_TABLES: Final[tuple[type[Table], ...]] = (
     CoreRuns,
     *CHECKED_TABLES,
     *GRADED_TABLES,
     *DIFF_TABLES,
     *RELEASE_TABLES,
+    *MAPPING_DIFF_TABLES,
 )
 TABLES: Final[dict[str, type[Table]]] = {
     declared.info().name: declared for declared in (*STAGED_TABLES, *PUBLISHED_TABLES)

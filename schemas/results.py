@@ -64,11 +64,18 @@ class CoreStudies(Table):
     run_scoped=False,
 )
 class CoreRuns(Table):
-    """Published runs: everything that determines their bytes."""
+    """Published runs: everything that determines their bytes.
+
+    Of each study the current run and, beside it, the latest one under each other mapping release.
+    """
 
     run_id: str = column("sha256 over inputs, manifest, release, parameters and code")
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     is_current: bool = column("The run that the views show for its study")
+    is_comparable: bool = column(
+        "Made from the same files, settings and program as the current run of its study: what differs is "
+        "the mapping release's doing"
+    )
     code_version: str = column("Version of this program")
     code_sha256: str = column("sha256 over the sources of the pure rooms")
     manifest_sha256: str = column("sha256 of the study manifest, canonical JSON")

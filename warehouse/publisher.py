@@ -1,9 +1,9 @@
 """The one place that writes DuckDB: builds the warehouse file aside and swaps it in.
 
-What may live here: publishing the current runs. What may not: results of any kind; the file holds
-what the run folders hold and can be deleted at any time.
+What may live here: writing what `warehouse.selection` chose into the file. What may not: results of any
+kind; the file holds what the run folders hold and can be deleted at any time.
 
-Every current run is verified byte by byte first. The new file is complete, proven and on the disk
+Every published run is verified byte by byte first. The new file is complete, proven and on the disk
 before one rename puts it in place, so a reader sees the old file or the new one and never a half.
 The same runs give the same content: every table, row, order, comment and view. Not the same bytes:
 DuckDB leaves padding inside its compressed blocks unset.
@@ -16,14 +16,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from pipelines.home import Home
+from schemas.base import Table
 from schemas.errors import StoreError
-from schemas.registry import PUBLISHED_TABLES, RELEASE_TABLES
+from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
 from schemas.results import CoreRuns
+from warehouse.comparison_store import ComparisonStore, StoredComparison
 from warehouse.ddl import ddl_text, table_statements, view_statements, warehouse_key
 from warehouse.run_store import (
     RunStore,
@@ -34,53 +36,59 @@ from warehouse.run_store import (
     sha256_file,
     sha256_text,
 )
+from warehouse.selection import PublishedRun, Selection, select
 
 STORAGE_VERSION: Final = "v1.2.0"
 """DuckDB 1.2 and later can open the file; 2.0's own default would lock out every 1.x client."""
-_RELEASE_NAMES: Final = frozenset(declared.info().name for declared in RELEASE_TABLES)
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What `publish` did. `created` is False when the file already held exactly this content."""
+    """What `publish` did. `created` is False when the file already held exactly this content.
+
+    `run_ids` are the current runs, one for each study; `runs` counts those beside them too. `left_out`
+    has a sentence for each thing that could not be published and what to do about it.
+    """
 
     path: Path
     created: bool
     content_key: str
     run_ids: tuple[str, ...]
+    runs: int
+    left_out: tuple[str, ...]
 
 
 def publish(home: Home) -> Publication:
-    """Bring the DuckDB file to the current run of every study; does nothing when it already is.
+    """Bring the DuckDB file to the chosen runs, releases and comparisons; does nothing when it is there.
 
     Tables exist even when no study has rows for them. Raises `StoreError`, leaving the old file as
-    it is, when a run is damaged, when two runs disagree on the content of one mapping release, when
+    it is, when a run is damaged, when current runs disagree on the content of one mapping release, when
     a key is not unique, or when the home cannot be written.
     """
     home.ensure()
     with file_lock(home.runs / ".locks" / "publish.lock"):
         store = RunStore(home.runs)
-        runs = [run for study in store.study_ids() if (run := store.current(study)) is not None]
-        key = content_key(runs)
-        run_ids = tuple(run.run_id for run in runs)
-        for run in runs:
-            run.verify()
+        chosen = select(store)
+        run_ids = tuple(each.run.run_id for each in chosen.runs if each.is_current)
+        contents = {name: release.sha256 for name, release in chosen.releases.items()}
+        comparisons = ComparisonStore(home.runs).standing(contents, run_ids)
+        key = content_key(chosen, comparisons)
+        done = (key, run_ids, len(chosen.runs), chosen.left_out)
         if _is_published(home, key):
-            return Publication(home.database, False, key, run_ids)
-        releases = _release_sources(runs)
+            return Publication(home.database, False, *done)
         for left_behind in home.root.glob(".publish-*"):  # by a process that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
         workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=home.root))
         try:
             built = workshop / home.database.name
             try:
-                _build(built, runs, releases)
+                _build(built, chosen, comparisons)
             except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
                 # A full disk is any of these, depending on where it strikes.
                 raise StoreError(
                     "the warehouse file cannot be written",
                     file=str(home.database),
-                    next_action="check the free disk space, then run regrade publish; nothing is lost",
+                    next_action="make room and run regrade publish; the runs and the old file are safe",
                 ) from None
             flush(built)
             built.replace(home.database)
@@ -89,16 +97,20 @@ def publish(home: Home) -> Publication:
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
         store.note("published", content_key=key)
-        return Publication(home.database, True, key, run_ids)
+        return Publication(home.database, True, *done)
 
 
-def content_key(runs: Sequence[StoredRun]) -> str:
-    """sha256 over the runs, the DDL and views, and the DuckDB version that writes the file."""
+def content_key(chosen: Selection, comparisons: Sequence[StoredComparison]) -> str:
+    """sha256 over runs, releases, comparisons, the DDL and views, and the DuckDB version that writes."""
     content = {
         "duckdb": duckdb.__version__,
         "storage": STORAGE_VERSION,
         "ddl": sha256_text(ddl_text()),
-        "runs": sorted(run.run_id for run in runs),
+        "runs": sorted((each.run.run_id, each.is_current) for each in chosen.runs),
+        "releases": sorted((name, each.sha256, each.status) for name, each in chosen.releases.items()),
+        "comparisons": sorted(
+            (name, file.sha256) for stored in comparisons for name, file in stored.tables.items()
+        ),
     }
     return sha256_text(canonical_json(content))
 
@@ -123,22 +135,7 @@ def _is_published(home: Home, key: str) -> bool:
         return False
 
 
-def _release_sources(runs: Sequence[StoredRun]) -> dict[str, StoredRun]:
-    """For each release in use, the run whose copy of it is published."""
-    sources: dict[str, StoredRun] = {}
-    for run in runs:
-        release = run.identity["release"]
-        first = sources.setdefault(release["release_id"], run)
-        if first.identity["release"]["sha256"] != release["sha256"]:
-            raise StoreError(
-                f"the studies {first.study_id} and {run.study_id} were graded with different contents of "
-                f"mapping release {release['release_id']}",
-                next_action="run both studies again, so that they use the release that is installed",
-            )
-    return sources
-
-
-def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]) -> None:
+def _build(path: Path, chosen: Selection, comparisons: Sequence[StoredComparison]) -> None:
     # One thread, so that the same runs give the same rows in the same order and layout.
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute(f"ATTACH {_literal(str(path))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
@@ -147,13 +144,8 @@ def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]
         for declared in PUBLISHED_TABLES:
             for statement in table_statements(declared):
                 connection.execute(statement)
-            name = declared.info().name
-            for run in releases.values() if name in _RELEASE_NAMES else runs:
-                if declared is CoreRuns:
-                    _insert_run(connection, run)
-                else:
-                    _insert_table(connection, run, name, declared.info().run_scoped)
-            _prove_key(connection, name, warehouse_key(declared))
+            _fill(connection, declared, chosen, comparisons)
+            _prove_key(connection, declared.info().name, warehouse_key(declared))
         for _, script in view_statements():
             connection.execute(script)
         connection.execute("COMMIT")
@@ -162,9 +154,32 @@ def _build(path: Path, runs: Sequence[StoredRun], releases: dict[str, StoredRun]
         connection.execute("DETACH warehouse")
 
 
-def _insert_table(
-    connection: duckdb.DuckDBPyConnection, run: StoredRun, name: str, is_run_scoped: bool
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    declared: type[Table],
+    chosen: Selection,
+    comparisons: Sequence[StoredComparison],
 ) -> None:
+    name = declared.info().name
+    if declared is CoreRuns:
+        for each in chosen.runs:
+            _insert_run(connection, each)
+    elif declared in RELEASE_TABLES:
+        for release in chosen.releases.values():
+            connection.register("release_rows", release.tables[name])
+            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM release_rows")
+            connection.unregister("release_rows")
+    elif declared in MAPPING_DIFF_TABLES:
+        for stored in comparisons:
+            if name in stored.tables:
+                source = f"read_parquet({_literal(str(stored.path(name)))})"
+                connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {source}")
+    else:
+        for each in chosen.runs:
+            _insert_table(connection, each.run, name)
+
+
+def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, name: str) -> None:
     stored = run.tables.get(name)
     if stored is None:
         raise StoreError(
@@ -173,9 +188,10 @@ def _insert_table(
             next_action=f"run the study {run.study_id} again with this version of the program",
         )
     source = f"read_parquet({_literal(str(run.folder / stored.file))})"
-    prefix = f"{_literal(run.run_id)} AS run_id, " if is_run_scoped else ""
     try:
-        connection.execute(f"INSERT INTO {name} BY NAME SELECT {prefix}* FROM {source}")
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT {_literal(run.run_id)} AS run_id, * FROM {source}"
+        )
     except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
         raise StoreError(
             f"the table {name} of the run does not fit the schema of this version of the program",
@@ -184,27 +200,11 @@ def _insert_table(
         ) from None
 
 
-def _insert_run(connection: duckdb.DuckDBPyConnection, run: StoredRun) -> None:
-    row = run_row(run)
+def _insert_run(connection: duckdb.DuckDBPyConnection, each: PublishedRun) -> None:
+    row = each.row()
     values = ", ".join("?" for _ in row)
     names = ", ".join(row)
     connection.execute(f"INSERT INTO core_runs ({names}) VALUES ({values})", list(row.values()))
-
-
-def run_row(run: StoredRun) -> dict[str, Any]:
-    """The row of `core_runs` that describes a published run."""
-    identity = run.identity
-    return {
-        "run_id": run.run_id,
-        "study_id": run.study_id,
-        "is_current": True,
-        "code_version": identity["code"]["version"],
-        "code_sha256": identity["code"]["sha256"],
-        "manifest_sha256": sha256_text(canonical_json(identity["manifest"])),
-        "inputs_sha256": sha256_text(canonical_json(identity["inputs"])),
-        "mapping_release_id": identity["release"]["release_id"],
-        "mapping_release_sha256": identity["release"]["sha256"],
-    }
 
 
 def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...]) -> None:

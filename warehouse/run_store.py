@@ -3,7 +3,8 @@
 What may live here: files, hashes, locks, atomic renames. What may not: what a stage computes, DuckDB.
 
     runs/<study>/<run_id>/   run.json and one Parquet file per table; never changed once there
-    runs/<study>/current     run id of the run that is published for the study
+    runs/<study>/current     run id of the run that stands for the study
+    runs/<study>/releases.json   run id of the latest run under each mapping release
     runs/.work/<study>/<run_id>/<stage>/   stages of a run that is being made; never a result
     runs/.locks/<study>.lock one writer per study
     runs/ledger.jsonl        who-free history: time, action, study, run; no result depends on it
@@ -17,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +36,7 @@ from schemas.errors import StoreError
 RECORD_NAME: Final = "run.json"
 RUN_FORMAT: Final = 1
 """Part of every run id; raise it when the layout of a run folder changes."""
+_RUN_ID = re.compile(r"[0-9a-f]{64}")
 _RERUN = "delete this folder and run the study again"
 _ROOM = "check the free disk space and the permissions of the data home, then run again"
 
@@ -59,6 +62,16 @@ class StoredRun:
     folder: Path
     identity: Mapping[str, Any]
     tables: Mapping[str, TableFile]
+
+    @property
+    def release_id(self) -> str:
+        """Mapping release the run was graded by."""
+        return str(self.identity["release"]["release_id"])
+
+    @property
+    def release_sha256(self) -> str:
+        """sha256 of everything of that release that decides."""
+        return str(self.identity["release"]["sha256"])
 
     def table(self, name: str) -> pl.DataFrame:
         """Read one table after verifying its bytes. Raises `StoreError` when it is missing or changed."""
@@ -162,7 +175,7 @@ class RunStore:
             return None
         except (OSError, UnicodeDecodeError):
             run_id = ""
-        run = self.find(study_id, run_id) if len(run_id) == 64 and run_id.isalnum() else None
+        run = self.find(study_id, run_id) if _RUN_ID.fullmatch(run_id) else None
         if run is None:
             raise StoreError(
                 "it names no run of this study", file=str(pointer), next_action="run the study again"
@@ -170,8 +183,49 @@ class RunStore:
         return run
 
     def set_current(self, run: StoredRun) -> None:
-        """Make the run the one that is published; one atomic rename."""
+        """Make the run the one that stands for its study; one atomic rename."""
         _replace_text(self.runs / run.study_id / "current", run.run_id + "\n")
+
+    def remember(self, run: StoredRun) -> None:
+        """Make the run the latest of its study under its mapping release; one atomic rename.
+
+        Written before `set_current`: a crash between the two leaves a run beside the current one, or
+        the older run of one release in its place, and both are whole.
+        """
+        latest = self._latest(run.study_id) | {run.release_id: run.run_id}
+        _replace_text(self._latest_path(run.study_id), canonical_json(latest) + "\n")
+
+    def beside(self, current: StoredRun) -> tuple[StoredRun, ...]:
+        """The latest run of the study under each release but the current run's, in order of release ids.
+
+        A run whose folder was deleted is left out. Raises `StoreError` when a record is damaged.
+        """
+        runs = (
+            self.find(current.study_id, run_id)
+            for release_id, run_id in sorted(self._latest(current.study_id).items())
+            if release_id != current.release_id
+        )
+        return tuple(run for run in runs if run is not None)
+
+    def _latest_path(self, study_id: str) -> Path:
+        return self.runs / study_id / "releases.json"
+
+    def _latest(self, study_id: str) -> dict[str, str]:
+        """Run id by release id; empty before the first run."""
+        path = self._latest_path(study_id)
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            found = None
+        if not isinstance(found, dict) or not all(_RUN_ID.fullmatch(str(run)) for run in found.values()):
+            raise StoreError(
+                "it is not a list of runs by release",
+                file=str(path),
+                next_action="delete this file; the current run stays, others return when they are run again",
+            )
+        return found
 
     # Stages of a run in the making
 

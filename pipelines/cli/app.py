@@ -99,19 +99,31 @@ def run(
         list[str] | None,
         typer.Argument(metavar="STUDY", help="Studies to run; all in landing when left out."),
     ] = None,
+    release: Annotated[
+        str | None,
+        typer.Option(
+            "--release",
+            metavar="ID",
+            help="Mapping release to run under; the study's own when left out.",
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Regrade studies and publish the DuckDB file; a study that fails stops no other."""
+    """Regrade studies and publish the DuckDB file; a study that fails stops no other.
+
+    A run under another release than the study's own (its study.yaml's, else the newest) is published
+    beside the current run and does not take its place.
+    """
     from pipelines.cli.running import run_studies
 
-    return run_studies(home, studies or [], as_json)
+    return run_studies(home, studies or [], as_json, release)
 
 
 @app.command(short_help="Rebuild the DuckDB file from the runs.")
 @guarded
 def publish(home: HomeOption = None, as_json: JsonOption = False) -> int:
-    """Build the DuckDB file again from the current run of every study."""
+    """Build the DuckDB file again: the current run of every study and its runs under other releases."""
     from pipelines.cli.running import run_publish
 
     return run_publish(home, as_json)

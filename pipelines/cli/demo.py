@@ -133,7 +133,8 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
         columns = [column[0] for column in connection.description or ()]
         rows = connection.fetchall()
         releases = connection.execute(
-            "SELECT DISTINCT mapping_release_id, mapping_review_status FROM core_studies ORDER BY ALL"
+            "SELECT DISTINCT s.mapping_release_id, s.mapping_review_status FROM core_studies s "
+            "JOIN core_runs r USING (run_id, study_id) WHERE r.is_current ORDER BY ALL"
         ).fetchall()
     lines = [release_line(str(release), str(status)) for release, status in releases]
     if as_json:

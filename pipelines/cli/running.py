@@ -9,29 +9,43 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from mappings.loader import list_releases
 from pipelines.cli.failures import FAILED, OK, describe, nearest
 from pipelines.cli.output import SHORT, print_json, print_table, progress, say
 from pipelines.home import Home, resolve_home
+from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from schemas.errors import RegradeError
-from warehouse.publisher import publish
+from warehouse.publisher import Publication, publish
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one study went: `state` is new, unchanged or failed; `error` is None unless it failed."""
+    """How one study went: `state` is new, unchanged or failed; `error` is None unless it failed.
+
+    `is_current` is False for a run that is kept beside the one that stands for the study.
+    """
 
     study_id: str
     state: str
     run_id: str | None
     folder: str | None
     error: str | None
+    release_id: str | None = None
+    is_current: bool | None = None
 
 
-def run_studies(home_option: str | None, asked: Sequence[str], as_json: bool) -> int:
-    """Run the studies asked for, or all, then publish; 1 when any study failed."""
+def run_studies(
+    home_option: str | None, asked: Sequence[str], as_json: bool, release_id: str | None = None
+) -> int:
+    """Run the studies asked for, or all, then publish; 1 when any study failed.
+
+    `release_id` is the mapping release to run them under; None is each study's own.
+    """
     home = resolve_home(home_option)
-    outcomes = run_all(home, select_studies(home, asked))
+    if release_id is not None:
+        _require_release(release_id)
+    outcomes = run_all(home, select_studies(home, asked), release_id)
     published = publish_or_say(home)
     if as_json:
         print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
@@ -75,12 +89,12 @@ def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def run_all(home: Home, studies: Sequence[str]) -> list[Outcome]:
+def run_all(home: Home, studies: Sequence[str], release_id: str | None = None) -> list[Outcome]:
     """Run each study; a failure is reported at once and stops no other study."""
     outcomes = []
     with progress(len(studies)) as (show, advance):
         for study_id in studies:
-            outcomes.append(_run_one(home, study_id, show))
+            outcomes.append(_run_one(home, study_id, release_id, show))
             advance()
     for outcome in outcomes:
         if outcome.error is not None:
@@ -88,23 +102,42 @@ def run_all(home: Home, studies: Sequence[str]) -> list[Outcome]:
     return outcomes
 
 
-def _run_one(home: Home, study_id: str, show: Callable[[str], None]) -> Outcome:
+def _run_one(home: Home, study_id: str, release_id: str | None, show: Callable[[str], None]) -> Outcome:
     show(study_id)
     try:
-        result = run_study(home, study_id, progress=lambda stage: show(f"{study_id}: {stage}"))
+        result = run_study(
+            home, study_id, release_id=release_id, progress=lambda stage: show(f"{study_id}: {stage}")
+        )
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failure:  # a panic of a native library is a BaseException
         return Outcome(study_id, "failed", None, None, describe(failure))
     return Outcome(
-        study_id, "new" if result.created else "unchanged", result.run_id, str(result.folder), None
+        study_id,
+        "new" if result.created else "unchanged",
+        result.run_id,
+        str(result.folder),
+        None,
+        result.release_id,
+        result.is_current,
     )
+
+
+def _require_release(release_id: str) -> None:
+    """One message for a mistyped release, not one for each study."""
+    known = list_releases()
+    if release_id not in known:
+        raise RegradeError(
+            f"no such mapping release{nearest(release_id, known)}",
+            value=release_id[:80],
+            next_action=f"name one of: {', '.join(known)}",
+        )
 
 
 def publish_or_say(home: Home) -> str | None:
     """Path of the published file; None, after a message, when it cannot be built (the old one stays)."""
     try:
-        return str(publish(home).path)
+        return str(publish_with_comparisons(home).path)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failure:  # what was run must still be reported
@@ -112,23 +145,60 @@ def publish_or_say(home: Home) -> str | None:
         return None
 
 
+def publish_with_comparisons(home: Home) -> Publication:
+    """Renew what compares releases, publish, and say what had to be left out.
+
+    Raises what `publish` raises. A comparison that fails is a message: nothing waits for it.
+    """
+    failures: tuple[str, ...]
+    try:
+        failures = renew_comparisons(home).failures
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as failure:  # a panic of a native library is a BaseException
+        failures = (describe(failure),)
+    done = publish(home)
+    for failure in failures:
+        say(f"regrade: mapping releases not compared: {failure}")
+    for reason in done.left_out:
+        say(f"regrade: not published: {reason}")
+    return done
+
+
 def run_publish(home_option: str | None, as_json: bool) -> int:
-    """Build the DuckDB file from the current runs; 1 when it cannot be built."""
-    done = publish(resolve_home(home_option))
+    """Build the DuckDB file from the runs; 1 when it cannot be built."""
+    done = publish_with_comparisons(resolve_home(home_option))
     if as_json:
-        print_json({"database": str(done.path), "created": done.created, "run_ids": list(done.run_ids)})
+        print_json(
+            {
+                "database": str(done.path),
+                "created": done.created,
+                "run_ids": list(done.run_ids),
+                "runs": done.runs,
+                "left_out": list(done.left_out),
+            }
+        )
     else:
         state = "published" if done.created else "already up to date"
-        print(f"{state}: {done.path} ({len(done.run_ids)} studies)")
+        print(f"{state}: {done.path} ({len(done.run_ids)} studies, {done.runs} runs)")
     return OK
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """One line per study: run id and whether the run is new."""
+    """One line per study: run id, mapping release and whether the run is new."""
     print_table(
-        ("study", "run", "state"),
-        [(o.study_id, o.run_id and o.run_id[:SHORT], o.state) for o in outcomes],
+        ("study", "run", "release", "state"),
+        [(o.study_id, o.run_id and o.run_id[:SHORT], o.release_id, _state(o)) for o in outcomes],
     )
+    if any(outcome.is_current is False for outcome in outcomes):
+        print(
+            "kept beside: see out_subject_grades_by_release; `mapping_release` in study.yaml makes a "
+            "release the study's own"
+        )
+
+
+def _state(outcome: Outcome) -> str:
+    return f"{outcome.state}, kept beside the current run" if outcome.is_current is False else outcome.state
 
 
 def _without_manifest(home: Home) -> list[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from mappings.loader import list_releases, load_release
 from pipelines.home import Home
 from schemas.errors import StoreError
 from schemas.evidence import CoreSubjects
@@ -32,7 +33,8 @@ def test_every_table_and_view_exists_even_when_no_study_was_run(home: Home) -> N
     tables = {row[0] for row in query(home, "SELECT table_name FROM duckdb_tables()")}
     assert tables == {declared.info().name for declared in PUBLISHED_TABLES}
     for view in VIEWS:
-        assert query(home, f"SELECT count(*) FROM {view}") == [(0,)]
+        shipped = len(list_releases()) if view == "out_mapping_releases" else 0
+        assert query(home, f"SELECT count(*) FROM {view}") == [(shipped,)]
 
 
 def test_every_table_view_and_column_has_a_comment(home: Home) -> None:
@@ -91,6 +93,9 @@ def test_columns_that_must_not_be_null_and_small_keys_are_declared(home: Home) -
     assert [row[0] for row in keyed] == [
         "core_runs",
         "core_studies",
+        "diff_mapping_impact",
+        "diff_mapping_rows",
+        "diff_mapping_studies",
         "map_classes",
         "map_concepts",
         "map_conventions",
@@ -179,8 +184,18 @@ def test_a_flipped_byte_stops_the_publication_and_the_old_file_stays(home: Home)
 def test_two_contents_of_one_release_are_refused(home: Home) -> None:
     seal_sample(home.runs, "A")
     seal_sample(home.runs, "B", release_sha256="s" * 64)
-    with pytest.raises(StoreError, match="studies A and B were graded with different contents"):
+    seal_sample(home.runs, "C")
+    with pytest.raises(StoreError, match="studies A and B were graded with different contents") as refused:
         publish(home)
+    assert refused.value.next_action.endswith("regrade run A B C")
+
+
+def test_studies_graded_by_the_installed_release_need_not_run_again(home: Home) -> None:
+    seal_sample(home.runs, "A", release_sha256=load_release("1.0.0").sha256)
+    seal_sample(home.runs, "B")
+    with pytest.raises(StoreError, match="different contents of mapping release") as refused:
+        publish(home)
+    assert refused.value.next_action.endswith("regrade run B")
 
 
 def test_a_reader_keeps_its_file_while_a_new_one_is_published(home: Home) -> None:

@@ -3,7 +3,8 @@ WITH rules AS (
   SELECT DISTINCT study.mapping_release_id AS release_id, graded.source_rules
   FROM core_event_grades AS graded
   JOIN core_studies AS study USING (run_id, study_id)
-  WHERE graded.source_rules IS NOT NULL
+  JOIN core_runs AS run USING (run_id, study_id)
+  WHERE run.is_current AND graded.source_rules IS NOT NULL
 ),
 single_rules AS (
   SELECT release_id, source_rules, unnest(string_split(source_rules, '|')) AS rule_id
@@ -57,13 +58,15 @@ SELECT
 FROM core_event_grades AS graded
 JOIN core_adverse_events AS event USING (run_id, study_id, subject_id, event_id)
 JOIN core_studies AS study USING (run_id, study_id)
+JOIN core_runs AS run USING (run_id, study_id)
 LEFT JOIN map_concepts AS concept
   ON concept.release_id = study.mapping_release_id AND concept.concept_id = graded.concept_id
 LEFT JOIN texts
-  ON texts.release_id = study.mapping_release_id AND texts.source_rules = graded.source_rules;
+  ON texts.release_id = study.mapping_release_id AND texts.source_rules = graded.source_rules
+WHERE run.is_current;
 
 COMMENT ON VIEW out_event_story IS
-  'Each adverse-event row from source to ICANS interval: what was written, which decision of the release applied with its source text, what context changed, and why a person should look.';
+  'Current run: each adverse-event row from source to ICANS interval: what was written, which decision of the release applied with its source text, what context changed, and why a person should look.';
 COMMENT ON COLUMN out_event_story.study_id IS 'Study identifier';
 COMMENT ON COLUMN out_event_story.subject_id IS 'Subject identifier';
 COMMENT ON COLUMN out_event_story.event_id IS 'Event identifier within the subject';

@@ -13,11 +13,12 @@ SELECT
   next_action,
   example_rows
 FROM core_findings
-WHERE status IN ('fail', 'error')
+JOIN core_runs AS run USING (run_id, study_id)
+WHERE run.is_current AND status IN ('fail', 'error')
 ORDER BY study_id, severity, count DESC, rule_id, table_name, column_name;
 
 COMMENT ON VIEW out_findings IS
-  'Checks that failed, with counts; passes and not-applicables are in core_findings.';
+  'Current run: checks that failed, with counts; passes and not-applicables are in core_findings.';
 COMMENT ON COLUMN out_findings.study_id IS 'Study identifier';
 COMMENT ON COLUMN out_findings.rule_id IS 'Rule id';
 COMMENT ON COLUMN out_findings.table_name IS 'Table the rule looks at';

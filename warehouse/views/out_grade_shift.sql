@@ -15,12 +15,13 @@ SELECT
   any_value(study.mapping_review_status) AS mapping_review_status
 FROM diff_scale_subjects AS scale
 JOIN core_studies AS study USING (run_id, study_id)
-WHERE scale.is_primary_window AND scale.is_infused
+JOIN core_runs AS run USING (run_id, study_id)
+WHERE run.is_current AND scale.is_primary_window AND scale.is_infused
 GROUP BY scale.study_id, scale.comparator_set, scale.window_days, 4, 5
 ORDER BY scale.study_id, scale.comparator_set, 4, 5;
 
 COMMENT ON VIEW out_grade_shift IS
-  'Shift table: highest source grade of a comparator set against the ICANS point, in subjects of the denominator, primary window. Cells without subjects have no row.';
+  'Shift table of the current run: highest source grade of a comparator set against the ICANS point, in subjects of the denominator, primary window. Cells without subjects have no row.';
 COMMENT ON COLUMN out_grade_shift.study_id IS 'Study identifier';
 COMMENT ON COLUMN out_grade_shift.comparator_set IS 'Events the source grade is taken over: broad, core or sponsor';
 COMMENT ON COLUMN out_grade_shift.window_days IS 'Last day of the primary window; day 0 is the infusion';

@@ -16,10 +16,12 @@ SELECT
   study.mapping_review_status
 FROM core_incidence AS incidence
 JOIN core_studies AS study USING (run_id, study_id)
+JOIN core_runs AS run USING (run_id, study_id)
+WHERE run.is_current
 ORDER BY incidence.study_id, incidence.window_days, incidence.estimate, incidence.threshold;
 
 COMMENT ON VIEW out_incidence IS
-  'Incidence by subject: ICANS under low, point and high, and the source scale, at any grade and at or above 2, 3 and 4, with exact 95 % confidence intervals.';
+  'Incidence by subject in the current run: ICANS under low, point and high, and the source scale, at any grade and at or above 2, 3 and 4, with exact 95 % confidence intervals.';
 COMMENT ON COLUMN out_incidence.study_id IS 'Study identifier';
 COMMENT ON COLUMN out_incidence.window_days IS 'Last day of the window; day 0 is the infusion';
 COMMENT ON COLUMN out_incidence.is_primary_window IS 'The window of the headline result';

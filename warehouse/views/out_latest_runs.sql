@@ -25,7 +25,7 @@ WHERE run.is_current
 ORDER BY run.study_id;
 
 COMMENT ON VIEW out_latest_runs IS
-  'The run of each study that this file shows, with its size and everything that determines it.';
+  'The current run of each study, the one the other views show, with its size and everything that determines it.';
 COMMENT ON COLUMN out_latest_runs.study_id IS 'Study identifier';
 COMMENT ON COLUMN out_latest_runs.run_id IS 'sha256 over inputs, manifest, release, parameters and code';
 COMMENT ON COLUMN out_latest_runs.title IS 'Title. Null: not given';
