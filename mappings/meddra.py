@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from mappings.term_key import term_key
 from schemas.errors import ReleaseError
@@ -42,11 +42,15 @@ _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 """Files read, and their fields in order. Rows of the release file may have more."""
+_CODES: Final = ("llt_code", "pt_code", "pt_soc_code", "soc_code")
+_FLAGS: Final = ("llt_currency", "primary_soc_fg")
+_NAMES: Final = ("llt_name", "pt_name", "soc_name")
 _VERSION: Final = re.compile(r"[0-9]{1,2}\.[0-9]")
-_CODE: Final = re.compile(r"[0-9]{8}")
+_CODE: Final = re.compile(r"[0-9]{8}").fullmatch
 _UNPACK: Final = "unpack the MedAscii folder of the distribution again; a spreadsheet must not save it"
 
-Row = dict[str, str]
+Columns: TypeAlias = dict[str, tuple[str, ...]]
+"""One file: field -> its cells, in the order of the rows."""
 
 
 @dataclass(frozen=True)
@@ -132,10 +136,10 @@ def load_meddra(folder: Path, version: str) -> Meddra:
                 f"the {MEDASCII} folder lacks the file", file=_shown(place / name), next_action=_UNPACK
             )
     blobs = {name: (place / name).read_bytes() for name in _FIELDS}
-    release = _rows(place / _RELEASE, blobs[_RELEASE])
-    if len(release) != 1 or release[0]["version"] != version:
-        named = {row["version"] for row in release if _VERSION.fullmatch(row["version"])}
-        found = named.pop() if len(release) == len(named) == 1 else None
+    versions = _columns(place / _RELEASE, blobs[_RELEASE])["version"]
+    if versions != (version,):
+        named = [found for found in versions if _VERSION.fullmatch(found)]
+        found = named[0] if len(versions) == len(named) == 1 else None
         raise ReleaseError(
             f"the folder holds MedDRA {found or 'of no one version'}, the manifest says {version}",
             file=_shown(place / _RELEASE),
@@ -143,7 +147,7 @@ def load_meddra(folder: Path, version: str) -> Meddra:
             value=found,
             next_action=f"put MedDRA {version} there, or name the version the study is to be read with",
         )
-    pts, llts, paths = (_rows(place / name, blobs[name]) for name in ("pt.asc", "llt.asc", "mdhier.asc"))
+    pts, llts, paths = (_columns(place / name, blobs[name]) for name in ("pt.asc", "llt.asc", "mdhier.asc"))
     _check(place, pts, llts, paths)
     digest = hashlib.sha256()
     for name in sorted(blobs):
@@ -151,23 +155,28 @@ def load_meddra(folder: Path, version: str) -> Meddra:
     return _index(version, digest.hexdigest(), pts, llts, paths)
 
 
-def _index(version: str, sha256: str, pts: list[Row], llts: list[Row], paths: list[Row]) -> Meddra:
+def _index(version: str, sha256: str, pts: Columns, llts: Columns, paths: Columns) -> Meddra:
     found = {
-        row["llt_code"]: Found(row["llt_code"], row["pt_code"], row["llt_currency"] == "Y") for row in llts
+        code: Found(code, pt_code, flag == "Y")
+        for code, pt_code, flag in zip(llts["llt_code"], llts["pt_code"], llts["llt_currency"], strict=True)
     }
-    found |= {row["pt_code"]: Found(row["pt_code"], row["pt_code"], True) for row in pts}
+    found |= {code: Found(code, code, True) for code in pts["pt_code"]}
+    pt_keys = {code: term_key(name) for code, name in zip(pts["pt_code"], pts["pt_name"], strict=True)}
     by_pt_key: dict[str, list[str]] = defaultdict(list)
-    by_llt_key: dict[str, list[str]] = defaultdict(list)
-    llts_of: dict[str, list[LowestLevelTerm]] = defaultdict(list)
-    pt_keys = {row["pt_code"]: term_key(row["pt_name"]) for row in pts}
     for code, key in sorted(pt_keys.items()):
         by_pt_key[key].append(code)
-    for row in sorted(llts, key=lambda row: row["llt_code"]):
-        key = term_key(row["llt_name"])
-        by_llt_key[key].append(row["llt_code"])
-        llts_of[row["pt_code"]].append(LowestLevelTerm(row["llt_code"], key))
-    class_names = {row["soc_name"] for row in paths}
-    class_keys = {name: term_key(name) for name in class_names}
+    by_llt_key: dict[str, list[str]] = defaultdict(list)
+    llts_of: dict[str, list[LowestLevelTerm]] = defaultdict(list)
+    for code, name in sorted(zip(llts["llt_code"], llts["llt_name"], strict=True)):
+        key = term_key(name)
+        by_llt_key[key].append(code)
+        llts_of[found[code].pt_code].append(LowestLevelTerm(code, key))
+    class_keys = {name: term_key(name) for name in set(paths["soc_name"])}
+    class_of = {
+        code: class_keys[name]
+        for code, name, flag in zip(paths["pt_code"], paths["soc_name"], paths["primary_soc_fg"], strict=True)
+        if flag == "Y"
+    }
     return Meddra(
         version,
         sha256,
@@ -176,13 +185,13 @@ def _index(version: str, sha256: str, pts: list[Row], llts: list[Row], paths: li
         {key: tuple(codes) for key, codes in by_llt_key.items()},
         {code: tuple(terms) for code, terms in llts_of.items()},
         pt_keys,
-        {row["pt_code"]: class_keys[row["soc_name"]] for row in paths if row["primary_soc_fg"] == "Y"},
+        class_of,
     )
 
 
-def _rows(path: Path, blob: bytes) -> list[Row]:
-    """Fields of every row by name; both line ends are read."""
-    name = path.name
+def _columns(path: Path, blob: bytes) -> Columns:
+    """The fields of a file that are used, checked cell by cell; both line ends are read."""
+    fields = _FIELDS[path.name]
     try:
         text = blob.decode("utf-8")
     except UnicodeDecodeError as fault:
@@ -190,71 +199,56 @@ def _rows(path: Path, blob: bytes) -> list[Row]:
         raise _damaged(path, "the text is not UTF-8", row=number) from None
     if text.startswith("\ufeff") or "\x00" in text:
         raise _damaged(path, "the text begins with a byte-order mark or holds a null character", row=1)
-    lines = text.removesuffix("\n").split("\n")
-    fields = _FIELDS[name]
-    rows = []
-    for number, line in enumerate(lines, 1):
-        cells = line.removesuffix("\r").split("$")
-        rest = cells.pop()
-        if rest or (len(cells) != len(fields) and (name != _RELEASE or len(cells) < len(fields))):
+    rows = [line.split("$") for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n")]
+    most = len(fields) + (2 * len(fields) if path.name == _RELEASE else 0)
+    for number, cells in enumerate(rows, 1):
+        if cells[-1] or not len(fields) < len(cells) <= most + 1:
             raise _damaged(path, f"the row has not {len(fields)} fields that each end with $", row=number)
-        row = dict(zip(fields, cells, strict=False))
-        _check_cells(path, row, number)
-        rows.append(row)
-    return rows
+    columns = dict(zip(fields, zip(*rows, strict=path.name != _RELEASE), strict=False))
+    for names, is_right, what in (
+        (_CODES, _CODE, "the field is no code of eight digits"),
+        (_FLAGS, ("Y", "N").__contains__, "the flag is neither Y nor N"),
+        (_NAMES, str.strip, "the name is blank"),
+    ):
+        for name in columns.keys() & set(names):
+            for number, cell in enumerate(columns[name], 1):
+                if not is_right(cell):
+                    raise _damaged(path, what, row=number, column=name)
+    return columns
 
 
-def _check_cells(path: Path, row: Row, number: int) -> None:
-    for column, cell in row.items():
-        if column in ("llt_code", "pt_code", "pt_soc_code", "soc_code") and not _CODE.fullmatch(cell):
-            raise _damaged(path, "the field is no code of eight digits", row=number, column=column)
-        if column in ("llt_currency", "primary_soc_fg") and cell not in ("Y", "N"):
-            raise _damaged(path, "the flag is neither Y nor N", row=number, column=column)
-        if column in ("llt_name", "pt_name", "soc_name") and not term_key(cell):
-            raise _damaged(path, "the name is blank", row=number, column=column)
-
-
-def _check(folder: Path, pts: list[Row], llts: list[Row], paths: list[Row]) -> None:
+def _check(folder: Path, pts: Columns, llts: Columns, paths: Columns) -> None:
     """The three files belong together: nothing refers to a term that is not there, and none is cut off."""
-    primary = [row for row in paths if row["primary_soc_fg"] == "Y"]
-    codes = {
-        "pt.asc": [row["pt_code"] for row in pts],
-        "llt.asc": [row["llt_code"] for row in llts],
-        "mdhier.asc": [row["pt_code"] for row in primary],
+    primary = {
+        code: soc
+        for code, soc, flag in zip(paths["pt_code"], paths["soc_code"], paths["primary_soc_fg"], strict=True)
+        if flag == "Y"
     }
-    for name, listed in codes.items():
-        seen: set[str] = set()
-        for code in listed:
-            if code in seen:
-                what = "has two primary paths" if name == "mdhier.asc" else "is given twice"
-                raise _damaged(folder / name, f"the code {what}", value=code)
-            seen.add(code)
-    pt_codes, llt_codes, with_path = (set(codes[name]) for name in ("pt.asc", "llt.asc", "mdhier.asc"))
-    for name, column, rows in (("llt.asc", "pt_code", llts), ("mdhier.asc", "pt_code", paths)):
-        for number, row in enumerate(rows, 1):
-            if row[column] not in pt_codes:
-                raise _damaged(
-                    folder / name,
-                    "pt.asc has no such preferred term",
-                    row=number,
-                    column=column,
-                    value=row[column],
-                )
-    soc_of = {row["pt_code"]: row["soc_code"] for row in primary}
-    for number, row in enumerate(pts, 1):
-        code = row["pt_code"]
-        for name, known in (("llt.asc", llt_codes), ("mdhier.asc", with_path)):
+    flags = zip(paths["pt_code"], paths["primary_soc_fg"], strict=True)
+    for name, codes, what in (
+        ("pt.asc", pts["pt_code"], "the code is given twice"),
+        ("llt.asc", llts["llt_code"], "the code is given twice"),
+        ("mdhier.asc", tuple(code for code, flag in flags if flag == "Y"), "the code has two primary paths"),
+    ):
+        if len(set(codes)) != len(codes):
+            twice = next(code for code, count in Counter(codes).items() if count > 1)
+            raise _damaged(folder / name, what, value=twice)
+    known = set(pts["pt_code"])
+    for name, codes in (("llt.asc", llts["pt_code"]), ("mdhier.asc", paths["pt_code"])):
+        for number, code in enumerate(codes, 1):
             if code not in known:
-                what = "a lowest-level term of its own" if name == "llt.asc" else "a primary path"
-                raise _damaged(folder / name, f"the preferred term has not {what}", value=code)
-        if soc_of[code] != row["pt_soc_code"]:
-            raise _damaged(
-                folder / "pt.asc",
-                "the primary class is not that of mdhier.asc",
-                row=number,
-                column="pt_soc_code",
-                value=row["pt_soc_code"],
-            )
+                what = "pt.asc has no such preferred term"
+                raise _damaged(folder / name, what, row=number, column="pt_code", value=code)
+    own_names = set(llts["llt_code"])
+    for number, (code, soc) in enumerate(zip(pts["pt_code"], pts["pt_soc_code"], strict=True), 1):
+        if code not in own_names:
+            what = "the preferred term has not a lowest-level term of its own"
+            raise _damaged(folder / "llt.asc", what, value=code)
+        if code not in primary:
+            raise _damaged(folder / "mdhier.asc", "the preferred term has not a primary path", value=code)
+        if primary[code] != soc:
+            what = "the primary class is not that of mdhier.asc"
+            raise _damaged(folder / "pt.asc", what, row=number, column="pt_soc_code", value=soc)
 
 
 def _damaged(
