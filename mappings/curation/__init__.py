@@ -14,7 +14,7 @@ A sponsor runs the same checks on a private set:
     ...         if self.about and self.about.licence != "proprietary":
     ...             yield Problem("content", self.about.release_id, "release.yaml", "",
     ...                 "the licence is not proprietary", "ask the legal department", column="licence")
-    >>> problems = HouseChecks.of_folder(Path("mappings/releases/1.0.0")).run()
+    >>> problems = HouseChecks.of_folder(Path("private/1.0.0")).run()
     >>> [(problem.rule_id, problem.column) for problem in problems]
     [('HOUSE-LICENCE', 'licence')]
 
