@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.failures import OK, guarded
+from pipelines.cli.mappings import group as mappings_group
 
 EPILOG = (
     "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
@@ -179,3 +180,6 @@ def ui(
     from pipelines.cli.serve import run_ui
 
     return run_ui(home, port)
+
+
+app.add_typer(mappings_group, short_help="Check, compare and preview mapping releases.")

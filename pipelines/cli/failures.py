@@ -21,6 +21,7 @@ from schemas.errors import RegradeError
 
 OK: Final = 0
 FAILED: Final = 1
+NOT_COMPUTED: Final = 2
 INTERRUPTED: Final = 130
 
 P = ParamSpec("P")
@@ -32,14 +33,23 @@ def guarded(command: Callable[P, int]) -> Callable[P, None]:
     With `REGRADE_DEBUG=1` in the environment the traceback of an unexpected error is printed too.
     """
 
+    return _guarded(command, FAILED)
+
+
+def comparing(command: Callable[P, int]) -> Callable[P, None]:
+    """`guarded` for a command whose code 1 says that something differs: a failure is 2."""
+    return _guarded(command, NOT_COMPUTED)
+
+
+def _guarded(command: Callable[P, int], failed: int) -> Callable[P, None]:
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        raise typer.Exit(_code(functools.partial(command, *args, **kwargs)))
+        raise typer.Exit(_code(functools.partial(command, *args, **kwargs), failed))
 
     return run
 
 
-def _code(command: Callable[[], int]) -> int:
+def _code(command: Callable[[], int], failed: int) -> int:
     try:
         return command()
     except KeyboardInterrupt:
@@ -49,10 +59,10 @@ def _code(command: Callable[[], int]) -> int:
         raise
     except RegradeError as failure:
         say(f"regrade: {failure}")
-        return FAILED
+        return failed
     except BaseException as failure:  # a panic of a native library is a BaseException
         say(f"regrade: {describe(failure)}")
-        return FAILED
+        return failed
 
 
 def describe(failure: BaseException) -> str:

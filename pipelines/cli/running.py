@@ -155,8 +155,8 @@ def publish_with_comparisons(home: Home) -> Publication:
         failures = renew_comparisons(home).failures
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as failure:  # a panic of a native library is a BaseException
-        failures = (describe(failure),)
+    except BaseException as fault:  # a panic of a native library is a BaseException
+        failures = (describe(fault),)
     done = publish(home)
     for failure in failures:
         say(f"regrade: mapping releases not compared: {failure}")
