@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from mappings.checksums import checksum_problems
+from mappings.checksums import CHECKSUMS, checksum_problems
 from mappings.curation.decisions import DecisionRules
 from mappings.curation.identity import ABOUT, IdentityRules
 from mappings.curation.published import PublishedRules
@@ -93,6 +93,12 @@ def check_release(folder: Path, *, root: Path | None = None) -> tuple[Problem, .
     locked = list(checksum_problems(folder, frozen=entry is not None and entry.is_frozen))
     about, faults = _read_about(folder)
     found += [*locked, *faults]
+    known_extra = {problem.file for problem in locked if problem.kind == "extra"}
+    for name in stray_files(folder):
+        if name not in known_extra:
+            what = "a release has no such file, whatever its checksum list says"
+            action = "move it out of the folder"
+            found.append(Problem("extra", folder.name, name, "MAP-LOCK-EXTRA", what, action))
     if entry is not None:
         found.extend(entry_problems(folder, entry, about.status if about else None))
     if not locked:
@@ -108,6 +114,11 @@ def check_release(folder: Path, *, root: Path | None = None) -> tuple[Problem, .
     if about is not None and about.parent_release_id is not None:
         found.extend(_number_problems(folder.name, about.parent_release_id, root))
     return in_order(found)
+
+
+def stray_files(folder: Path) -> list[str]:
+    """Names in a release folder that no release has."""
+    return sorted({path.name for path in folder.iterdir()} - {*FILES, ABOUT, CHECKSUMS})
 
 
 def check_all(root: Path | None = None) -> tuple[Problem, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mappings.checksums import CHECKSUMS, lines_path, render_checksums, render_lines, sha256
-from mappings.curation.check import check_release
+from mappings.curation.check import check_release, stray_files
 from mappings.curation.identity import ABOUT
 from mappings.header import render_header
 from mappings.lock import LOCK, SEMVER, Entry, render_lock, scan_lock
@@ -131,9 +131,9 @@ def _refresh(
     """Renew checksums, line digests and the entry of a release that is not published.
 
     A release enters the index as published only when nothing is wrong with it; from then on it is
-    frozen.
+    frozen. Nothing is renewed while a file lies in the folder that no release has.
     """
-    if about is None or not SEMVER.fullmatch(folder.name):
+    if about is None or stray_files(folder) or not SEMVER.fullmatch(folder.name):
         return
     wanted = render_checksums(folder)
     if pending or _text(folder / CHECKSUMS) != wanted:

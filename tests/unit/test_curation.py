@@ -369,6 +369,18 @@ def test_lint_never_touches_a_published_release(root: Path, folder: Path) -> Non
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
 
+def test_lint_does_not_make_a_stray_file_part_of_a_release(folder: Path) -> None:
+    (folder / "notes").mkdir()
+    (folder / "notes.txt").write_text("later")
+    before = (folder / CHECKSUMS).read_bytes()
+    result = lint_release(folder, fix=True)
+    assert (folder / CHECKSUMS).read_bytes() == before
+    assert kinds(result.problems) == {("extra", "notes"), ("extra", "notes.txt")}
+    (folder / "notes").rmdir()
+    (folder / CHECKSUMS).write_text(render_checksums(folder), newline="\n")
+    assert ("extra", "notes.txt") in kinds(check_release(folder))
+
+
 def test_lint_enters_a_new_release(root: Path) -> None:
     last = newest(root)
     major, minor, patch = last.name.split(".")
