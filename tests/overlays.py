@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from mappings.checks import PREDICATES, RESTRICTS
+from mappings.curation.decisions import decision_text
 from mappings.sheets import CONCEPT_PREFIX, FILES, GRADE_PREFIX, OVERRIDES
 from mappings.term_key import term_key
 from mappings.tsv import render_tsv
@@ -65,6 +66,8 @@ def grade(rule: str, interval: str, overrides: str = "", **other: str) -> Cells:
     excluded, fatal = high == "0", source == "5"
     disposition = "excluded" if excluded else "fatal" if fatal else "informs"
     has_text = scale == "ctcae" and version != "any"
+    domains = other.get("domains", "" if excluded else "cognition")
+    said = {"disposition": disposition, "domains": domains or None, "low": int(low), "high": int(high)}
     return {
         "subject_id": GRADE_PREFIX + rule,
         "predicate_id": RESTRICTS,
@@ -75,7 +78,7 @@ def grade(rule: str, interval: str, overrides: str = "", **other: str) -> Cells:
         "concept_id": name,
         "grade": source,
         "population": population[0] if population else "any",
-        "domains": "" if excluded else "cognition",
+        "domains": domains,
         "low": low,
         "point": "" if point == "n" else point,
         "high": high,
@@ -83,7 +86,7 @@ def grade(rule: str, interval: str, overrides: str = "", **other: str) -> Cells:
         "review_reason": "fatal_report" if disposition == "fatal" else "",
         "requires": "" if low == high else "ICE",
         "source_text": "as the sponsor words it" if has_text else "",
-        "decision": "made by hand",
+        "decision": decision_text(said | {"point": None if point == "n" else int(point)}),
         "rationale": "made by hand",
         "source": "judgement",
         OVERRIDES: overrides,

@@ -9,7 +9,9 @@ import pytest
 
 from mappings.loader import load_release
 from mappings.overlay import compose_release
+from mappings.overlay_check import check_overlay
 from mappings.overlay_file import read_overlay
+from mappings.problem import Problem
 from mappings.release import Release
 from pipelines.grading.kernel import grade_study
 from schemas.errors import ReleaseError
@@ -392,3 +394,48 @@ def test_a_misspelt_file_is_no_silence(root: Path) -> None:
     with pytest.raises(ReleaseError) as caught:
         read_overlay(folder)
     assert caught.value.file == "acme/term.tsv"
+
+
+# --- the curation checks -------------------------------------------------------------------------
+
+
+SHIPPED = load_release()
+FOG = [
+    grade(f"ctcae:any:lamp_gaze:{step}", interval, domains="cognition|consciousness")
+    for step, interval in zip("12345", ("001", "0n3", "0n4", "0n4", "0n5"), strict=True)
+]
+
+
+def checked(root: Path, **tables: list[Cells]) -> tuple[Problem, ...]:
+    return check_overlay(write_overlay(root, "acme", base=">=1.0.0", **tables), SHIPPED)
+
+
+def test_a_sound_overlay_passes_the_curation_checks(root: Path) -> None:
+    terms = [
+        term("Lamp gaze", "lamp_gaze", relation="own"),
+        term("Brain freeze", "encephalopathy", code="90000001"),
+    ]
+    assert checked(root, concepts=[concept("lamp_gaze")], terms=terms, grades=FOG) == ()
+
+
+def test_a_curation_problem_is_shown_at_the_line_of_the_overlay(root: Path) -> None:
+    """A generic concept without grade 5, and a ladder whose low falls."""
+    fog = [FOG[0], FOG[1], grade("ctcae:any:lamp_gaze:3", "234"), FOG[3]]
+    terms = [term("Lamp gaze", "lamp_gaze", relation="own")]
+    found = checked(root, concepts=[concept("lamp_gaze")], terms=terms, grades=fog)
+    assert {problem.release_id for problem in found} == {"acme"}
+    ladder = next(problem for problem in found if problem.rule_id == "MAP-LADDER")
+    assert (ladder.file, ladder.line) == ("grades.tsv", 5)
+    assert "MAP-GENERIC-SCALE" in {problem.rule_id for problem in found}
+
+
+def test_a_rule_of_the_release_that_the_overlay_puts_in_the_wrong_is_named(root: Path) -> None:
+    rule = "ctcae:4.03:encephalopathy:2"
+    found = checked(root, grades=[grade(rule, "233", overrides=rule)])
+    beside = [problem for problem in found if problem.line is None]
+    assert any("with the overlay, rule ctcae:" in problem.message for problem in beside)
+
+
+def test_an_overlay_that_cannot_be_used_is_one_problem(root: Path) -> None:
+    (found,) = checked(root, terms=[term("Convulsion", "headache")])
+    assert (found.rule_id, found.file, found.line) == ("MAP-OVERLAY-SHADOW", "terms.tsv", 2)
