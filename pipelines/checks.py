@@ -1,17 +1,20 @@
-"""Asset checks: the findings of a study, one check per rule, with counts.
+"""Asset checks: the findings of a study and the problems of the mapping releases, one check per rule.
 
-What may live here: the bridge from `core_findings` to Dagster checks. What may not: a rule, a row, or
-anything that stops a run; a failed check is a message, because findings are data and never block.
+What may live here: the bridge from `core_findings` and from `mappings.curation` to Dagster checks. What may
+not: a rule, a row, or anything that stops a run; a failed check is a message, because findings are data
+and never block.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Final
 
 import dagster as dg
 import polars as pl
 
+from mappings.curation import KINDS, CurationChecks, Problem
 from pipelines.partitions import STUDIES
 
 RULE_IDS: Final = (
@@ -143,3 +146,42 @@ def _result(name: str, findings: pl.DataFrame) -> dg.AssetCheckResult:
             ),
         },
     )
+
+
+MAPPING_RULES: Final = tuple(info.rule_id for info in CurationChecks.rules())
+"""Rules about what a release decides; everything else that can be wrong has a check per kind of problem."""
+
+
+def _mapping_check(problem: Problem) -> str:
+    name = problem.rule_id if problem.rule_id in MAPPING_RULES else f"KIND-{problem.kind.upper()}"
+    return name.replace("-", "_")
+
+
+MAPPING_CHECK_SPECS: Final = tuple(
+    dg.AssetCheckSpec(name.replace("-", "_"), asset="mapping_releases", description=says, blocking=False)
+    for name, says in (
+        *((info.rule_id, info.title) for info in CurationChecks.rules()),
+        *((f"KIND-{kind.upper()}", says) for kind, says in KINDS.items()),
+    )
+)
+
+
+def mapping_check_results(problems: Sequence[Problem]) -> list[dg.AssetCheckResult]:
+    """One result per check of the mapping releases, with the places of its problems."""
+    found: dict[str, list[Problem]] = {spec.name: [] for spec in MAPPING_CHECK_SPECS}
+    for problem in problems:
+        found[_mapping_check(problem)].append(problem)
+    return [
+        dg.AssetCheckResult(
+            asset_key="mapping_releases",
+            check_name=name,
+            passed=not broken,
+            metadata={
+                "problems": len(broken),
+                "first": dg.MetadataValue.md(
+                    "\n".join(f"- {problem.error()}" for problem in broken[:_LISTED_RULES])
+                ),
+            },
+        )
+        for name, broken in found.items()
+    ]

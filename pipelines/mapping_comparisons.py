@@ -29,8 +29,6 @@ from warehouse.comparison_store import Compared, ComparisonStore
 from warehouse.run_store import RunStore, StoredRun
 from warehouse.selection import Selection, select
 
-Progress = Callable[[str], None]
-
 
 @dataclass(frozen=True)
 class Comparisons:
@@ -41,36 +39,56 @@ class Comparisons:
     failures: tuple[str, ...]
 
 
-def renew_comparisons(home: Home, *, progress: Progress | None = None) -> Comparisons:
-    """Compare each release with its parent, and each study under the newest with the one it stands on.
+Job = tuple[Compared, Release, Release, StoredRun | None]
 
-    A study that stands on the newest release is compared with the parent of that: what it changed. Raises
-    `RegradeError` only where the current runs themselves cannot be read (publishing says the same).
+
+def renew_comparisons(home: Home) -> Comparisons:
+    """All comparisons: those of releases and those of studies."""
+    diffs, impacts = renew_diffs(home), renew_impacts(home)
+    return Comparisons(
+        diffs.made + impacts.made, diffs.kept + impacts.kept, (*diffs.failures, *impacts.failures)
+    )
+
+
+def renew_diffs(home: Home) -> Comparisons:
+    """Compare each release with its parent, and the pairs of releases that studies are compared under.
+
+    Raises `RegradeError` only where the current runs cannot be read (publishing says the same).
     """
+    return _renew(home, _pairs_to_diff, of_runs=False)
+
+
+def renew_impacts(home: Home) -> Comparisons:
+    """Compare each study's current run under the newest release and under the one it stands on.
+
+    A study that stands on the newest release is compared with the parent of that: what it changed.
+    Raises as `renew_diffs` does.
+    """
+    return _renew(home, _runs_to_preview, of_runs=True)
+
+
+def _renew(home: Home, choose: Callable[[Selection], Iterator[Job]], *, of_runs: bool) -> Comparisons:
     home.ensure()
-    runs, store = RunStore(home.runs), ComparisonStore(home.runs)
-    chosen = select(runs)
-    wanted = [*_pairs_to_diff(chosen), *_runs_to_preview(chosen)]
+    store = ComparisonStore(home.runs)
     made = 0
     failures: list[str] = []
-    seen: list[Compared] = []
+    wanted: list[Compared] = []
     with store.lock():
-        for compared, old, new, run in wanted:
-            seen.append(compared)
+        for compared, old, new, run in choose(select(RunStore(home.runs))):
+            wanted.append(compared)
             if store.find(compared) is not None:
                 continue
-            if progress is not None:
-                progress(f"{compared.study_id or 'releases'}: {old.release_id} -> {new.release_id}")
+            pair = f"{old.release_id} -> {new.release_id}" + ("" if run is None else f" for {run.study_id}")
             try:
-                tables = _diff(old, new) if run is None else _preview(home, run, old, new)
+                store.keep(compared, _diff(old, new) if run is None else _preview(home, run, old, new))
             except RegradeError as failure:
-                where = "" if run is None else f" for {run.study_id}"
-                failures.append(f"{old.release_id} -> {new.release_id}{where}: {failure}")
-                continue
-            store.keep(compared, tables)
-            made += 1
-        store.forget_others(seen)
-    return Comparisons(made, len(seen) - made - len(failures), tuple(failures))
+                failures.append(f"{pair}: {failure}")
+            except Exception as defect:  # no comparison may cost a publication
+                failures.append(f"{pair}: unexpected {type(defect).__name__}. Next: report this defect")
+            else:
+                made += 1
+        store.forget_others(wanted, of_runs=of_runs)
+    return Comparisons(made, len(wanted) - made - len(failures), tuple(failures))
 
 
 def study_input(home: Home, run: StoredRun) -> StudyInput:
@@ -105,9 +123,6 @@ def newest_release(releases: Mapping[str, Release]) -> Release | None:
 def parent_of(release: Release, releases: Mapping[str, Release]) -> Release | None:
     """The release it was made from, where that is at hand."""
     return releases.get(release.tables["map_releases"].row(0, named=True)["parent_release_id"])
-
-
-Job = tuple[Compared, Release, Release, StoredRun | None]
 
 
 def _pairs_to_diff(chosen: Selection) -> Iterator[Job]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.assets.mapping_release import mapping_release
+from pipelines.assets.mapping_releases import mapping_diffs, mapping_impact, mapping_releases
 from pipelines.assets.published import published
 from pipelines.assets.stages import STAGE_ASSETS
 
-ASSETS: Final = [mapping_release, *STAGE_ASSETS, published]
+ASSETS: Final = [mapping_releases, *STAGE_ASSETS, mapping_diffs, mapping_impact, published]

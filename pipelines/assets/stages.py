@@ -17,7 +17,7 @@ _DEPENDENCIES: Final = {
     "raw": [],
     "staged": ["raw"],
     "checked": ["staged"],
-    "graded": ["checked", "mapping_release"],
+    "graded": ["checked", "mapping_releases"],
     "diffs": ["graded"],
 }
 

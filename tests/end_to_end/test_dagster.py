@@ -13,9 +13,17 @@ import dagster as dg
 import duckdb
 import pytest
 
-from pipelines import stages
+from mappings.loader import list_releases
+from mappings.problem import Problem
+from pipelines import mapping_comparisons, stages
 from pipelines.assets.metadata import PREVIEW_COLUMNS, table_schema
-from pipelines.checks import CHECK_SPECS, RULE_IDS
+from pipelines.checks import (
+    CHECK_SPECS,
+    MAPPING_CHECK_SPECS,
+    MAPPING_RULES,
+    RULE_IDS,
+    mapping_check_results,
+)
 from pipelines.definitions import defs
 from pipelines.home import Home
 from pipelines.partitions import STUDIES, register_studies
@@ -23,10 +31,12 @@ from pipelines.resources import DataHome
 from pipelines.sensors import landing_folder
 from pipelines.stages import STAGES
 from schemas.registry import TABLES
+from tests.end_to_end.homes import ask
 from tests.end_to_end.tiny_studies import NARRATIVE, write_tiny_study
 from warehouse.run_store import RunStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
+MAPPING_ASSETS = ("mapping_releases", "mapping_diffs", "mapping_impact")
 PARALLEL = ("P1", "P2", "P3", "P4")
 RUN_ONE = """
 import sys
@@ -64,6 +74,14 @@ class Materialised:
         (event,) = self.result.asset_materializations_for_node(asset)
         return event.metadata
 
+    def checks(self) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
+        evaluations = (
+            event.asset_check_evaluation_data
+            for event in self.result.all_events
+            if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+        return {(each.asset_key.to_user_string(), each.check_name): each for each in evaluations}
+
     def metadata(self, asset: str) -> dict[str, object]:
         return {key: value.value for key, value in self.described(asset).items()}
 
@@ -82,7 +100,7 @@ def test_the_code_location_loads_with_the_assets_in_order() -> None:
     dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
     order = [key.to_user_string() for key in graph.toposorted_asset_keys]
-    assert sorted(order) == sorted([*STAGES, "mapping_release", "published"])
+    assert sorted(order) == sorted([*STAGES, *MAPPING_ASSETS, "published"])
     assert [name for name in order if name in STAGES] == list(STAGES)
     assert {name for name in order if graph.get(dg.AssetKey(name)).partitions_def == STUDIES} == set(STAGES)
 
@@ -196,11 +214,7 @@ def test_the_event_log_holds_no_subject_no_narrative_and_no_date(done: Materiali
 
 
 def test_each_rule_has_a_check_and_each_result_is_of_the_study(done: Materialised) -> None:
-    results = {
-        event.asset_check_evaluation_data.check_name: event.asset_check_evaluation_data
-        for event in done.result.all_events
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    }
+    results = {name: result for (asset, name), result in done.checks().items() if asset == "checked"}
     assert set(results) == {spec.name for spec in CHECK_SPECS}
     assert {result.partition for result in results.values()} == {"TINY"}
     missing = results["CHK_SUBJECT_MISSING"]
@@ -212,6 +226,63 @@ def test_each_rule_has_a_check_and_each_result_is_of_the_study(done: Materialise
     assert results["CHK_SEDATION_UNDATED"].passed
     assert results["CHK_SEDATION_UNDATED"].metadata["status"].value == "not_applicable"
     assert results["other_rules"].metadata["status"].value == "not_applicable"
+
+
+def test_mapping_releases_their_diffs_and_impacts_are_assets(done: Materialised) -> None:
+    shown = done.described("mapping_releases")["releases"]
+    assert isinstance(shown, dg.TableMetadataValue)
+    assert [record.data["release_id"] for record in shown.records] == list(list_releases())
+    pairs = {("1.0.0", "1.1.0")}
+    assert pairs <= set(ask(done.home, "SELECT old_release_id, new_release_id FROM diff_mapping_rows").rows())
+    compared = ask(done.home, "SELECT study_id, new_release_id FROM diff_mapping_studies").rows()
+    assert compared == [("TINY", list_releases()[-1])]
+    assert set(ask(done.home, "SELECT release_id FROM map_releases")["release_id"]) == set(list_releases())
+
+
+def test_every_curation_rule_is_a_check_of_the_releases(done: Materialised) -> None:
+    checks = {name: result for (asset, name), result in done.checks().items() if asset == "mapping_releases"}
+    assert set(checks) == {spec.name for spec in MAPPING_CHECK_SPECS}
+    assert "KIND_TAMPERED" in checks
+    assert done.checks()["mapping_impact", "all_computed"].passed
+
+
+def test_problems_of_releases_fail_the_check_of_their_rule_or_kind() -> None:
+    place = ("1.0.0", "grades.tsv")
+    problems = [
+        Problem("content", *place, MAPPING_RULES[0], "wrong", "correct it", 7, "low", "9"),
+        Problem("tampered", *place, "MAP-LOCK-TAMPERED", "changed", "restore it"),
+    ]
+    failed = {result.check_name: result for result in mapping_check_results(problems) if not result.passed}
+    assert set(failed) == {MAPPING_RULES[0].replace("-", "_"), "KIND_TAMPERED"}
+    first = failed["KIND_TAMPERED"].metadata["first"].value
+    assert first == "- 1.0.0/grades.tsv: changed. Next: restore it"
+
+
+def test_a_comparison_that_fails_costs_no_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(mapping_comparisons, "preview_impact", broken)
+    home = Home(tmp_path).ensure()
+    write_tiny_study(home, "TINY")
+    with dg.DagsterInstance.ephemeral() as instance:
+        register_studies(instance, home)
+        result = job().execute_in_process(
+            partition_key="TINY", instance=instance, resources={"data_home": DataHome(path=str(tmp_path))}
+        )
+    assert result.success
+    failed = [
+        event.asset_check_evaluation_data
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        and event.asset_check_evaluation_data.asset_key == dg.AssetKey("mapping_impact")
+    ]
+    assert [check.passed for check in failed] == [False]
+    assert "for TINY: unexpected ZeroDivisionError" in str(failed[0].metadata["failures"].value)
+    assert ask(home, "SELECT study_id FROM core_studies").rows() == [("TINY",)]
+    assert ask(home, "SELECT * FROM diff_mapping_studies").is_empty()
 
 
 def test_the_list_of_rules_is_that_of_the_sources() -> None:
@@ -302,6 +373,6 @@ def test_a_process_per_step_is_a_matter_of_configuration(tmp_path: Path) -> None
         )
         assert result.success
         own = [event for event in result.all_events if event.event_type_value == "STEP_WORKER_STARTING"]
-        assert len(own) == len(STAGES) + 2
+        assert len(own) == len(STAGES) + len(MAPPING_ASSETS) + 1
     with duckdb.connect(str(home.database), read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM core_event_grades").fetchall() == [(3,)]
