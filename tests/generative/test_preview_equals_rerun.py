@@ -7,20 +7,26 @@ conventions. Causes are held against leaving each change out of the whole releas
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.diff import ReleaseDiff, apply_diff
 from mappings.loader import load_release
+from mappings.meddra import load_meddra
 from mappings.release import Release
 from mappings.term_key import term_key
 from pipelines.diffs.mapping_impact import StudyInput, preview_impact
 from pipelines.grading.kernel import grade_study
 from schemas.registry import RELEASE_TABLES
+from tests import oracle
 from tests.small_release import small_release
 from tests.strategies import Chooser, Drawn, Made, Seeded, Terms, large_study, make_study
 from tests.studies import Row, Rows, release_rows, to_frames
@@ -28,8 +34,17 @@ from tests.studies import Row, Rows, release_rows, to_frames
 DRAFT = "0.0.2"
 RESULT = ("low", "point", "high", "outcome")
 SUBJECT_ROW = ("study_id", "subject_id", "infusion_number", "window_days")
-RELEASES = {"shipped": load_release(), "small": small_release()}
+MEDASCII = Path(__file__).parents[1] / "data" / "meddra_invented" / "MedAscii"
+DICTIONARY = oracle.Dictionary.of(MEDASCII)
+RELEASES = {
+    "shipped": load_release(),
+    "small": small_release(),
+    "dictionary": replace(small_release(), dictionary=load_meddra(MEDASCII, "99.1")),
+}
 TERMS = {name: Terms.of(release) for name, release in RELEASES.items()}
+LISTED = [(row[1], row[0]) for row in (*DICTIONARY.lowest, *DICTIONARY.preferred)]
+TERMS["dictionary"] = Terms((*TERMS["small"].named, *LISTED, *LISTED), TERMS["small"].conventions)
+SEEDS = range(60 if os.environ.get("REGRADE_LONG") else 3)
 CONTENT = {name: release_rows(release) for name, release in RELEASES.items()}
 
 
@@ -140,7 +155,7 @@ def make_draft(choose: Chooser, base: Release, content: Rows, most: int) -> Rele
         )
         for table in RELEASE_TABLES
     }
-    return Release(DRAFT, "1" * 64, "draft", "draft, not clinically reviewed", tables)
+    return replace(base, release_id=DRAFT, sha256="1" * 64, tables=tables)
 
 
 def leave_out(old: Release, new: Release, diff: ReleaseDiff, change: str) -> Release:
@@ -153,7 +168,7 @@ def leave_out(old: Release, new: Release, diff: ReleaseDiff, change: str) -> Rel
         tables[name] = named.select(tables[name].columns)
     grades = list(loadable(tables["map_grades"].to_dicts()))
     tables["map_grades"] = pl.DataFrame(grades, schema=tables["map_grades"].schema, orient="row")
-    return Release(DRAFT, "2" * 64, new.status, new.review_status, tables)
+    return replace(new, tables=tables)
 
 
 def subject_rows(checked: dict[str, pl.DataFrame], release: Release, made: Made) -> dict[Any, Row]:
@@ -237,14 +252,13 @@ def test_any_draft_of_the_small_release(case: tuple[Made, Release]) -> None:
     require_equal(case[0], RELEASES["small"], case[1])
 
 
-def test_large_studies_of_the_small_release() -> None:
-    """Enough subjects for changes to meet in one subject."""
-    for seed in range(6):
-        draft = make_draft(Seeded(seed), RELEASES["small"], CONTENT["small"], 12)
-        made = large_study(TERMS["small"], 100 + seed, subjects=40)
-        require_equal(made, RELEASES["small"], draft)
+@given(cases("dictionary"))
+def test_any_draft_under_a_dictionary(case: tuple[Made, Release]) -> None:
+    require_equal(case[0], RELEASES["dictionary"], case[1])
 
 
-def test_a_large_study_of_the_shipped_release() -> None:
-    draft = make_draft(Seeded(3), RELEASES["shipped"], CONTENT["shipped"], 8)
-    require_equal(large_study(TERMS["shipped"], 7, subjects=60), RELEASES["shipped"], draft)
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("name", "most"), [("small", 12), ("dictionary", 12), ("shipped", 4)])
+def test_large_studies_in_which_changes_meet(name: str, most: int, seed: int) -> None:
+    draft = make_draft(Seeded(seed), RELEASES[name], CONTENT[name], most)
+    require_equal(large_study(TERMS[name], 100 + seed, subjects=40), RELEASES[name], draft)
