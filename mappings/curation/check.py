@@ -18,7 +18,15 @@ from mappings.curation.published import PublishedRules
 from mappings.diff import check_version
 from mappings.header import render_header
 from mappings.loader import load_release
-from mappings.lock import entry_problems, folders, index_problems, lines_problems, scan_lock, version
+from mappings.lock import (
+    SEMVER,
+    entry_problems,
+    folders,
+    index_problems,
+    lines_problems,
+    scan_lock,
+    version,
+)
 from mappings.problem import Problem
 from mappings.release import Release
 from mappings.release_file import ReleaseFile, read_release_file
@@ -136,10 +144,15 @@ def check_all(root: Path | None = None) -> tuple[Problem, ...]:
     return in_order(found)
 
 
+def _root_of(parent: str | None, root: Path) -> Path:
+    """Where the parent stands: beside the release, else (of a private draft) among the shipped ones."""
+    return root if parent is None or parent in folders(root) or parent not in folders(_ROOT) else _ROOT
+
+
 def _number_problems(release_id: str, parent: str, root: Path) -> Iterator[Problem]:
     """A number that says less than the release changes; nothing where one of the two cannot be loaded."""
     try:
-        old = load_release(parent, root, allow_withdrawn=True)
+        old = load_release(parent, _root_of(parent, root), allow_withdrawn=True)
         new = load_release(release_id, root, allow_withdrawn=True)
     except ReleaseError:
         return  # what keeps a release from being loaded is a problem of its own
@@ -238,9 +251,10 @@ def _header_problems(folder: Path, about: ReleaseFile) -> Iterator[Problem]:
 
 def _parent_problems(folder: Path, about: ReleaseFile, root: Path) -> Iterator[Problem]:
     """The parent is there, has a lower number, and nothing has replaced it before this was published."""
-    known = folders(root)
-    below = [name for name in known if folder.name in known and version(name) < version(folder.name)]
     parent = about.parent_release_id
+    root = _root_of(parent, root)
+    is_version = SEMVER.fullmatch(folder.name) is not None
+    below = [name for name in folders(root) if is_version and version(name) < version(folder.name)]
 
     def problem(kind: str, what: str, action: str) -> Problem:
         line = _line_of(folder / ABOUT, "parent_release_id")
