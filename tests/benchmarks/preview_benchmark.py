@@ -150,10 +150,9 @@ def _frame(name: str, frames: dict[str, dict[str, list[Any]]]) -> pl.DataFrame:
 
 def make_draft(release: Release, *, wide: bool = False) -> Release:
     """The release with a dozen differences that reach many subjects; `wide`: every open row of 5.0 too."""
-    is_frequent = pl.col("concept_id").is_in(
-        ["confusion", "encephalopathy", "somnolence", "seizure", "delirium"]
-    )
-    graded = is_frequent & (pl.col("scale_version") == "5.0") & pl.col("grade").is_in([2, 3])
+    frequent = ["confusion", "encephalopathy", "somnolence", "seizure", "delirium"]
+    chosen = pl.col("high") > 0 if wide else pl.col("concept_id").is_in(frequent)
+    graded = chosen & (pl.col("scale_version") == "5.0") & pl.col("grade").is_in([2, 3])
     grades = release.tables["map_grades"].with_columns(
         low=pl.when(graded).then(0).otherwise("low").cast(pl.Int8),
         requires=pl.when(graded).then(pl.lit("ICE")).otherwise("requires"),
