@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipelines.cli.running import publish_with_comparisons
 from pipelines.home import Home
 from pipelines.stages import run_study
 from tests.end_to_end.homes import SHIPPED, home_with
-from warehouse.publisher import publish
 
 
 @pytest.fixture(scope="session")
@@ -16,5 +16,5 @@ def shipped_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = home_with(tmp_path_factory.mktemp("shipped"), SHIPPED / "CART-DEMO", SHIPPED / "CDISCPILOT01")
     for study in home.studies():
         assert run_study(home, study).created
-    publish(home)
+    publish_with_comparisons(home)  # as the commands do
     return home

@@ -36,7 +36,7 @@ def test_a_plain_study_passes() -> None:
     ]
     assert tables["core_rejected_rows"].height == 0
     failing = tables["core_findings"].filter(pl.col("status") == "fail").get_column("rule_id").to_list()
-    assert failing == ["CHK-SPONSOR-FLAG-MISSING"]
+    assert failing == []
 
 
 # -- rejected rows -------------------------------------------------------------------------------------
