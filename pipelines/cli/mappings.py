@@ -69,18 +69,24 @@ def list_releases(as_json: JsonOption = False) -> int:
 @guarded
 def check(
     releases: Annotated[
-        list[str] | None, typer.Argument(metavar="RELEASE", help="Releases; all shipped when left out.")
+        list[str] | None,
+        typer.Argument(metavar="RELEASE", help="Releases or overlay folders; all shipped when left out."),
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="RELEASE", help="Release that overlays are checked on; the default."),
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Say everything that is wrong with releases: file, line, reason and what to do about it.
 
     Tells apart what was edited, is missing, is extra, was tampered with, is outdated, is not in the exact
-    form and breaks a rule. Exit codes: 0 clean; 1 problems.
+    form and breaks a rule. A folder with an overlay.yaml is checked as a private overlay.
+    Exit codes: 0 clean; 1 problems.
     """
     from pipelines.cli.mappings_check import run_check
 
-    return run_check(releases or [], as_json)
+    return run_check(releases or [], base, as_json)
 
 
 @group.command(short_help="Bring a release into canonical form.")

@@ -14,6 +14,8 @@ from typing import Any
 import mappings
 from mappings.curation import KINDS, Problem, check_all, check_release, lint_release
 from mappings.loader import default_release, list_releases, load_release
+from mappings.overlay_check import check_overlay
+from mappings.overlay_file import ABOUT as OVERLAY_FILE
 from mappings.release import Release
 from pipelines.cli.failures import FAILED, OK, nearest
 from pipelines.cli.output import print_json, print_table, visible
@@ -82,10 +84,10 @@ def run_list(as_json: bool) -> int:
     return FAILED if errors else OK
 
 
-def run_check(names: Sequence[str], as_json: bool) -> int:
-    """Print every problem of the releases named, or of all and their index; 1 when there is one."""
+def run_check(names: Sequence[str], base: str | None, as_json: bool) -> int:
+    """Print every problem of what is named, or of all releases and their index; 1 when there is one."""
     if names:
-        problems = [problem for name in names for problem in check_release(find_folder(name))]
+        problems = [problem for name in names for problem in _check(find_folder(name), base)]
     else:
         problems = list(check_all())
     if as_json:
@@ -95,6 +97,12 @@ def run_check(names: Sequence[str], as_json: bool) -> int:
     else:
         print(f"clean: {', '.join(names or list_releases())}")
     return FAILED if problems else OK
+
+
+def _check(folder: Path, base: str | None) -> tuple[Problem, ...]:
+    if (folder / OVERLAY_FILE).is_file():
+        return check_overlay(folder, open_release(base or default_release()))
+    return check_release(folder)
 
 
 def run_lint(names: Sequence[str], fix: bool, as_json: bool) -> int:

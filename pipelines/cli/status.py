@@ -15,13 +15,18 @@ from warehouse.run_store import RunStore
 
 @dataclass(frozen=True)
 class StudyState:
-    """`state`: up_to_date, changed, never_run, not_in_landing or error; `error` says why."""
+    """`state`: up_to_date, changed, never_run, not_in_landing or error; `error` says why.
+
+    `release_id` is that of the current run, `other_releases` those of the runs kept beside it.
+    """
 
     study_id: str
     state: str
     run_id: str | None
     published: bool
     error: str | None
+    release_id: str | None = None
+    other_releases: tuple[str, ...] = ()
 
 
 _WORDS = {
@@ -51,8 +56,8 @@ def run_status(home_option: str | None, as_json: bool) -> int:
         print(f"warehouse  {visible(home.database)}: {file_state}")
         if states:
             print_table(
-                ("study", "run", "state", "in warehouse"),
-                [(s.study_id, s.run_id and s.run_id[:SHORT], _WORDS[s.state], s.published) for s in states],
+                ("study", "run", "release", "beside it", "state", "in warehouse"),
+                [_line(state) for state in states],
             )
         else:
             print(f"no study in {visible(home.landing)}")
@@ -62,6 +67,12 @@ def run_status(home_option: str | None, as_json: bool) -> int:
     return FAILED if any(state.error for state in states) else OK
 
 
+def _line(state: StudyState) -> tuple[object, ...]:
+    beside = ", ".join(state.other_releases) or None
+    run = state.run_id and state.run_id[:SHORT]
+    return state.study_id, run, state.release_id, beside, _WORDS[state.state], state.published
+
+
 def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
     """State of every study that is in landing or has a run; `published` is study to run id."""
     store = RunStore(home.runs)
@@ -69,9 +80,13 @@ def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
     states = []
     for study_id in sorted(landed | set(store.study_ids())):
         run_id, error, state = None, None, "not_in_landing"
+        release_id: str | None = None
+        others: tuple[str, ...] = ()
         try:
             current = store.current(study_id)
-            run_id = current.run_id if current else None
+            if current is not None:
+                run_id, release_id = current.run_id, current.release_id
+                others = tuple(run.release_id for run in store.beside(current))
             if study_id in landed:
                 planned = plan_run(home, study_id).run_id
                 state = "never_run" if run_id is None else "up_to_date" if planned == run_id else "changed"
@@ -79,7 +94,13 @@ def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
             error, state = str(failure), "error"
         states.append(
             StudyState(
-                study_id, state, run_id, run_id is not None and published.get(study_id) == run_id, error
+                study_id,
+                state,
+                run_id,
+                run_id is not None and published.get(study_id) == run_id,
+                error,
+                release_id,
+                others,
             )
         )
     return states

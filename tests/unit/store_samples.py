@@ -60,24 +60,34 @@ def _value(dtype: pl.DataType, limits: dict[str, Any], row: int, name: str, stud
     return f"{name}_{row}" if "pattern" not in limits else f"{name}{row}"
 
 
-def sample_stages(study_id: str) -> dict[str, dict[str, pl.DataFrame]]:
+def sample_stages(study_id: str, release_id: str = "1.0.0") -> dict[str, dict[str, pl.DataFrame]]:
     """All tables by stage; one study and one release, so tables keyed by either have one row."""
     single = {"core_studies", "map_releases"}
     return {
         stage: {
-            declared.info().name: sample_frame(declared, study_id, 1 if declared.info().name in single else 3)
+            declared.info().name: _of_release(
+                sample_frame(declared, study_id, 1 if declared.info().name in single else 3), release_id
+            )
             for declared in tables
         }
         for stage, tables in STAGE_TABLES.items()
     }
 
 
-def identity(study_id: str, release_sha256: str = "r" * 64, note: str = "") -> dict[str, Any]:
+def _of_release(frame: pl.DataFrame, release_id: str) -> pl.DataFrame:
+    if "release_id" not in frame.columns:
+        return frame
+    return frame.with_columns(release_id=pl.lit(release_id))
+
+
+def identity(
+    study_id: str, release_sha256: str = "r" * 64, note: str = "", release_id: str = "1.0.0"
+) -> dict[str, Any]:
     return {
         "study": study_id,
         "inputs": [{"path": "ae.csv", "sha256": "a" * 64}],
         "manifest": {"study": study_id, "title": note},
-        "release": {"release_id": "1.0.0", "sha256": release_sha256},
+        "release": {"release_id": release_id, "sha256": release_sha256},
         "parameters": {"run_format": 1},
         "code": {"version": "0.0.0", "sha256": "c" * 64},
     }
@@ -91,7 +101,7 @@ def seal_sample(runs: Path, study_id: str, **facts: Any) -> StoredRun:
     with store.lock(study_id):
         stages = {
             stage: store.write_stage(study_id, run_id, stage, frames)
-            for stage, frames in sample_stages(study_id).items()
+            for stage, frames in sample_stages(study_id, facts.get("release_id", "1.0.0")).items()
         }
         run = store.seal(study_id, run_id, made_from, stages)
         store.set_current(run)

@@ -1,3 +1,4 @@
+import shutil
 import threading
 from pathlib import Path
 
@@ -5,15 +6,19 @@ import duckdb
 import pytest
 
 from mappings.loader import list_releases, load_release
+from mappings.release import Release
 from pipelines.home import Home
-from schemas.errors import StoreError
+from schemas.errors import ReleaseError, StoreError
 from schemas.evidence import CoreSubjects
+from schemas.mapping_diffs import DiffMappingImpact, DiffMappingRows
 from schemas.registry import PUBLISHED_TABLES
-from tests.unit.store_samples import seal_sample
+from tests.unit.store_samples import sample_frame, seal_sample
+from warehouse import selection
+from warehouse.comparison_store import Compared, ComparisonStore
 from warehouse.ddl import view_statements
 from warehouse.dictionary import DICTIONARY_PATH, render_dictionary
 from warehouse.publisher import publish
-from warehouse.run_store import RunStore
+from warehouse.run_store import RunStore, StoredRun
 
 VIEWS = [name for name, _ in view_statements()]
 
@@ -278,3 +283,117 @@ def test_an_interrupted_publication_leaves_the_old_file(home: Home, monkeypatch:
 
 def test_the_committed_dictionary_is_current() -> None:
     assert DICTIONARY_PATH.read_text(encoding="utf-8") == render_dictionary()
+
+
+def beside(home: Home, study: str, release_id: str, **facts: str) -> StoredRun:
+    """A run of a study under another release than its current one, kept as `run_study` keeps it."""
+    store = RunStore(home.runs)
+    current = store.current(study)
+    run = seal_sample(home.runs, study, release_id=release_id, **facts)
+    store.remember(run)
+    if current is not None:
+        store.remember(current)
+        store.set_current(current)
+    return run
+
+
+def published_runs(home: Home) -> list[tuple[object, ...]]:
+    return query(home, "SELECT study_id, mapping_release_id, is_current FROM core_runs ORDER BY ALL")
+
+
+def test_the_latest_run_under_each_other_release_is_published(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    beside(home, "A", "7.0.0", note="older")
+    latest = beside(home, "A", "7.0.0", note="newer")
+    beside(home, "A", "8.0.0")
+    done = publish(home)
+    assert published_runs(home) == [("A", "1.0.0", True), ("A", "7.0.0", False), ("A", "8.0.0", False)]
+    assert (len(done.run_ids), done.runs) == (1, 3)
+    assert (latest.run_id,) in query(home, "SELECT run_id FROM core_runs")
+    releases = {row[0] for row in query(home, "SELECT release_id FROM map_releases")}
+    assert releases == {*list_releases(), "7.0.0", "8.0.0"}
+
+
+def test_a_deleted_run_is_gone_and_a_damaged_one_is_named(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    run = beside(home, "A", "7.0.0")
+    path = run.folder / "core_subjects.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(StoreError, match=r"core_subjects\.parquet.*sha256 differs.*delete this folder"):
+        publish(home)
+    shutil.rmtree(run.folder)
+    publish(home)
+    assert published_runs(home) == [("A", "1.0.0", True)]
+
+
+def test_a_run_that_no_longer_fits_is_left_out_and_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for study in ("A", "B", "C"):
+        seal_sample(home.runs, study)
+    with monkeypatch.context() as older:
+        older.setattr(CoreSubjects, "require", lambda frame: frame.drop("population"))
+        beside(home, "A", "7.0.0")
+    beside(home, "B", "8.0.0", release_sha256="1" * 64)
+    beside(home, "C", "8.0.0", release_sha256="2" * 64)
+    done = publish(home)
+    assert [reason for reason in done.left_out if "under" in reason] == [
+        "the run of A under 7.0.0: another version of the program made it. "
+        "Next: regrade run --release 7.0.0 A",
+        "the run of C under 8.0.0: the release has another content now. Next: regrade run --release 8.0.0 C",
+    ]
+    assert [row for row in published_runs(home) if not row[2]] == [("B", "8.0.0", False)]
+
+
+def test_a_run_graded_by_an_earlier_content_keeps_its_rows_and_is_named(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    (reason,) = publish(home).left_out
+    assert reason.startswith("release 1.0.0 as it is installed: A was graded by an earlier content")
+    assert query(home, "SELECT count(*) FROM map_grades WHERE release_id = '1.0.0'") == [(3,)]
+
+
+def test_a_damaged_list_of_runs_is_named(home: Home) -> None:
+    seal_sample(home.runs, "A")
+    for text in ("", "[]", '{"7.0.0": "../elsewhere"}'):
+        (home.runs / "A" / "releases.json").write_text(text)
+        with pytest.raises(StoreError, match=r"A/releases\.json.*not a list of runs by release"):
+            publish(home)
+
+
+def test_an_unreadable_shipped_release_is_left_out(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(release_id: str, **_: bool) -> Release:
+        if release_id == "1.1.0":
+            raise ReleaseError("being edited", next_action="finish it")
+        return load_release(release_id)
+
+    monkeypatch.setattr(selection, "load_release", load)
+    done = publish(home)
+    assert done.left_out == ("release 1.1.0: being edited. Next: finish it",)
+    assert ("1.0.0",) in query(home, "SELECT release_id FROM map_releases")
+
+
+def compared(run_id: str | None, releases: dict[str, str]) -> Compared:
+    study = None if run_id is None else "A"
+    return Compared("1.0.0", "1.1.0", releases, "c" * 64, run_id, study)
+
+
+def test_only_comparisons_that_stand_are_published(home: Home) -> None:
+    run = seal_sample(home.runs, "A")
+    store = ComparisonStore(home.runs)
+    contents = {"1.0.0": run.release_sha256, "1.1.0": load_release("1.1.0").sha256}
+    rows = {"diff_mapping_rows": sample_frame(DiffMappingRows, "A")}
+    impact = {"diff_mapping_impact": sample_frame(DiffMappingImpact, "A")}
+    store.keep(compared(None, contents), rows)
+    store.keep(compared(run.run_id, contents), impact)
+    store.keep(compared("0" * 64, contents), impact)  # of a run that is not current
+    store.keep(compared(None, contents | {"1.1.0": "0" * 64}), rows)  # of another content
+    first = publish(home)
+    for name in ("diff_mapping_rows", "diff_mapping_impact"):
+        assert query(home, f"SELECT count(*) FROM {name}") == [(3,)]
+    stored = store.find(compared(run.run_id, contents))
+    assert stored is not None
+    stored.path("diff_mapping_impact").write_bytes(b"damaged")
+    again = publish(home)
+    assert again.created
+    assert again.content_key != first.content_key
+    assert query(home, "SELECT count(*) FROM diff_mapping_impact") == [(0,)]
+    store.forget_others([], of_runs=False)
+    assert not list((home.runs / ".mappings").iterdir()) or store.find(compared(None, contents)) is None
