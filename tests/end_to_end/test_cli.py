@@ -115,7 +115,8 @@ def test_running_again_does_no_work(home: Home) -> None:
     assert study["run_id"] == Tables(home, "SMALL").run.run_id
     shown = ask_cli(home, "run", "SMALL", "SMALL").stdout
     assert shown.count("SMALL") == 1
-    assert f"{study['run_id'][:12]}  unchanged" in shown
+    assert study["run_id"][:12] in shown
+    assert f"{study['release_id']}  unchanged\n" in shown
 
 
 def test_an_unknown_study_names_the_nearest(home: Home) -> None:
