@@ -32,6 +32,9 @@ PREDICATES: Mapping[str, str] = {
 }
 """Relation of a term to its concept -> SSSOM predicate; a narrower term has a broader concept."""
 
+DECIDING = ("map_terms", "map_grades", "map_conventions")
+"""Tables whose rows say who decided them, when, and who reviewed them."""
+
 RESTRICTS = "regrade:restrictsTo"
 JUSTIFICATIONS = ("semapv:ManualMappingCuration", "semapv:LexicalMatching")
 
@@ -152,6 +155,9 @@ def row_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
             ~pl.col("grades_covered").str.contains(r"^[1-5](\|[1-5])*$"),
             next_action=_SPREADSHEET,
         )
+    for table in DECIDING:
+        if sheet := sheets.get(table):
+            yield from provenance_problems(sheet)
     for table, key, name in (
         ("map_classes", "class_key", "class_name"),
         ("map_vocabulary", "term_key", "term"),
@@ -159,6 +165,20 @@ def row_problems(sheets: Mapping[str, Sheet]) -> Iterator[Problem]:
         if sheet := sheets.get(table):
             wrong = sheet.raw[key] != _keys(sheet.raw[name])
             yield from sheet.problems("MAP-KEY", "the key is not that of the name", key, wrong)
+
+
+def provenance_problems(sheet: Sheet) -> Iterator[Problem]:
+    """Dates are days of the calendar; reviewer and date of a review stand together, after the decision."""
+    for name, column in (("decided_on", "mapping_date"), ("reviewed_on", "review_date")):
+        wrong = pl.col(name).is_not_null() & pl.col(name).str.to_date(strict=False).is_null()
+        what = "there is no such day"
+        yield from sheet.problems("MAP-DATE", what, column, wrong, next_action=_SPREADSHEET)
+    wrong = pl.col("reviewed_by").is_null() != pl.col("reviewed_on").is_null()
+    what = "a review has a reviewer and a date, a row without a review neither"
+    yield from sheet.problems("MAP-REVIEW-PAIR", what, "reviewer_label", wrong)
+    wrong = pl.col("reviewed_on") < pl.col("decided_on")
+    what = "the review is older than the decision: the decision it looked at was another"
+    yield from sheet.problems("MAP-REVIEW-DATE", what, "review_date", wrong)
 
 
 def term_identity_problems(sheet: Sheet) -> Iterator[Problem]:

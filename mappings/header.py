@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mappings.release_file import ReleaseFile
-from mappings.sheets import FILES
+from mappings.sheets import FILES, PROVENANCE
 
 TITLES: Mapping[str, str] = {
     "terms.tsv": "CTCAE and preferred terms to concepts",
@@ -17,11 +17,14 @@ TITLES: Mapping[str, str] = {
 }
 """File that is an SSSOM mapping set -> its title; the other files of a release have no such block."""
 
+SSSOM_VERSION = "1.1"
+"""Version of the format: `review_date` is new in it."""
+
 SSSOM_SLOTS = (
     *("subject_id", "subject_label", "predicate_id", "object_id", "object_label"),
-    *("mapping_justification", "comment"),
+    *("mapping_justification", *PROVENANCE, "comment"),
 )
-"""Columns of the two files that SSSOM defines; every other one is declared as an extension slot."""
+"""Columns of the files that SSSOM 1.1 defines; every other one is declared as an extension slot."""
 
 _INTEGERS = ("grade", "low", "point", "high")
 _PREFIXES = {
@@ -49,10 +52,10 @@ def render_header(file: str, about: ReleaseFile) -> tuple[str, ...]:
     status = about.status.replace("_", " ").capitalize()
     signed = _SIGNED[bool(about.count("clinical")), bool(about.count("data"))]
     lines = [
+        f'sssom_version: "{SSSOM_VERSION}"',
         f'mapping_set_id: "regrade:releases/{about.release_id}/{file.removesuffix(".tsv")}"',
         f'mapping_set_version: "{about.release_id}"',
         f'mapping_set_title: "{TITLES[file]}"',
-        f'mapping_date: "{about.date}"',
         f'license: "https://spdx.org/licenses/{about.licence}"',
         f'comment: "{status}; {signed}. Blank cells are null."',
         "curie_map:",

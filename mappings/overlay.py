@@ -21,7 +21,7 @@ from typing import Any
 
 import polars as pl
 
-from mappings.checks import code_problems, concept_problems, row_problems, unused_problems
+from mappings.checks import DECIDING, code_problems, concept_problems, row_problems, unused_problems
 from mappings.meddra import Meddra
 from mappings.overlay_file import Overlay
 from mappings.problem import Problem
@@ -127,7 +127,7 @@ class _Layer:
 
     def applied(self) -> Tables:
         """The tables with the overlay on top; the first problem is raised."""
-        for problem in row_problems(self.overlay.sheets):
+        for problem in (*row_problems(self.overlay.sheets), *self._provenance_problems()):
             raise problem.error()
         result = dict(self.tables)
         for name, sheet in self.overlay.sheets.items():
@@ -148,6 +148,25 @@ class _Layer:
             yield from unused_problems(concepts, used)
         if terms := sheets.get("map_terms"):
             yield from _own_code_problems(terms, result["map_terms"])
+
+    def _provenance_problems(self) -> Iterator[Problem]:
+        """The author of a row is the role of `overlay.yaml`; without sign-offs, no row claims a review."""
+        role = self.overlay.author_role
+        for name in DECIDING:
+            if sheet := self.overlay.sheets.get(name):
+                what = "the author is not the author_role of overlay.yaml"
+                action, wrong = f"write {role}", pl.col("author") != role
+                yield from sheet.problems(
+                    "MAP-OVERLAY-AUTHOR", what, "author_label", wrong, next_action=action
+                )
+                what = "an overlay has no sign-offs, so none of its rows is reviewed"
+                action, wrong = (
+                    "leave reviewer_label and review_date blank",
+                    pl.col("reviewed_by").is_not_null(),
+                )
+                yield from sheet.problems(
+                    "MAP-OVERLAY-REVIEW", what, "reviewer_label", wrong, next_action=action
+                )
 
     def _override_problems(self, name: str, sheet: Sheet, result: Tables) -> Iterator[Problem]:
         """Overrides name rules of the release, name all that the rows replace, and none besides."""

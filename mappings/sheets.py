@@ -29,6 +29,9 @@ OVERRIDES = "overrides"
 CONCEPT_PREFIX = "regrade.concept:"
 GRADE_PREFIX = "regrade.grade:"
 
+PROVENANCE = ("author_label", "reviewer_label", "mapping_date", "review_date")
+"""SSSOM columns of every file of decisions: who decided and reviewed a row, and when."""
+
 FILES: Mapping[str, tuple[type[Table], tuple[str, ...]]] = {
     "concepts.tsv": (
         MapConcepts,
@@ -38,13 +41,14 @@ FILES: Mapping[str, tuple[type[Table], tuple[str, ...]]] = {
         MapTerms,
         (
             *("subject_id", "subject_label", "predicate_id", "object_id", "object_label"),
-            *("mapping_justification", "term_key", "scale_version", "code", "relation", "source", "comment"),
+            *("mapping_justification", *PROVENANCE),
+            *("term_key", "scale_version", "code", "relation", "source", "comment"),
         ),
     ),
     "grades.tsv": (
         MapGrades,
         (
-            *("subject_id", "predicate_id", "object_id", "mapping_justification"),
+            *("subject_id", "predicate_id", "object_id", "mapping_justification", *PROVENANCE),
             *("scale", "scale_version", "concept_id", "grade", "population", "domains", "low", "point"),
             *("high", "disposition", "review_reason", "requires", "source_text", "decision", "rationale"),
             "source",
@@ -52,15 +56,26 @@ FILES: Mapping[str, tuple[type[Table], tuple[str, ...]]] = {
     ),
     "conventions.tsv": (
         MapConventions,
-        ("convention_id", "concept_id", "convention_grade", "grades_covered", "point", "rationale", "source"),
+        (
+            *("convention_id", "concept_id", *PROVENANCE),
+            *("convention_grade", "grades_covered", "point", "rationale", "source"),
+        ),
     ),
     "classes.tsv": (MapClasses, ("class_name", "class_key", "is_in_scope", "source")),
     "vocabulary.tsv": (MapVocabulary, ("scale_version", "term_key", "code", "term", "class_name")),
 }
 """File of a release -> its table and its columns in file order."""
 
+_DECIDED: Mapping[str, str] = dict(
+    zip(("author", "reviewed_by", "decided_on", "reviewed_on"), PROVENANCE, strict=True)
+)
 _NAMES: Mapping[str, Mapping[str, str]] = {
-    "terms.tsv": {"term": "subject_label", "justification": "mapping_justification", "note": "comment"}
+    "terms.tsv": {
+        **{"term": "subject_label", "justification": "mapping_justification", "note": "comment"},
+        **_DECIDED,
+    },
+    "grades.tsv": _DECIDED,
+    "conventions.tsv": _DECIDED,
 }
 """Columns of a table that its file calls differently: table name -> file name."""
 
@@ -127,7 +142,8 @@ def read_sheet(
     problems = [*text.faults, *_cell_problems(untyped, table)]
     if problems:
         return None, tuple(problems)
-    frame = _typed(raw.with_columns(release_id=pl.lit(release_id), layer=pl.lit(layer or release_id)), table)
+    placed = raw.with_columns(release_id=pl.lit(release_id), layer=pl.lit(layer or release_id))
+    frame = _typed(placed, table, _NAMES.get(path.name, {}))
     sheet = Sheet(layer or release_id, path.name, raw, frame, text.first_line)
     return sheet, tuple(_order_problems(sheet, table))
 
@@ -204,7 +220,7 @@ def _grade_problems(sheet: Sheet, column: str, wrong: pl.Series) -> Iterator[Pro
     yield from sheet.problems("MAP-CELL-DATE", what, column, dates, kind="form")
 
 
-def _typed(raw: pl.DataFrame, table: type[Table]) -> pl.DataFrame:
+def _typed(raw: pl.DataFrame, table: type[Table], names: Mapping[str, str]) -> pl.DataFrame:
     """Text to the columns and types of the schema: blank to null, grades to whole numbers."""
     blank = pl.all().exclude("code").replace("", None)
     frame = raw.with_columns(blank)
@@ -212,9 +228,10 @@ def _typed(raw: pl.DataFrame, table: type[Table]) -> pl.DataFrame:
         taken = pl.col("object_id").str.strip_prefix(CONCEPT_PREFIX)
         frame = frame.with_columns(
             concept_id=pl.when(pl.col("relation") != "broader").then(taken),
-        ).rename({column: name for name, column in _NAMES["terms.tsv"].items()})
+        )
     elif table is MapGrades:
         frame = frame.with_columns(rule_id=pl.col("subject_id").str.strip_prefix(GRADE_PREFIX))
+    frame = frame.rename({column: name for name, column in names.items()})
     return frame.select(
         pl.col(name).replace_strict(_BOOLEANS, return_dtype=pl.Boolean)
         if dtype == pl.Boolean

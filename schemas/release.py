@@ -12,6 +12,12 @@ from schemas.base import Table, column, table
 from schemas.vocabulary import CAUSE_ROLES, DISPOSITIONS
 
 LAYER = "Who decides by this row: the release by its id, or a private overlay by its name"
+AUTHOR = "Who made the decision: the project as a body, or the role an overlay names; never a person"
+DECIDED_ON = "Date the decision was made (ISO 8601); an unchanged row keeps it from release to release"
+REVIEWED_BY = "Roles that reviewed the row, joined by |; each has a sign-off in the release"
+REVIEWED_ON = "Date of the review (ISO 8601)"
+NOT_REVIEWED = "nobody has reviewed the row"
+_DATE = r"^\d{4}-\d{2}-\d{2}$"
 
 
 @table(
@@ -79,6 +85,10 @@ class MapTerms(Table):
     justification: str = column("SSSOM mapping justification")
     source: str = column("Where the term or synonym is published")
     note: str = column("Remark", null="none")
+    author: str = column(AUTHOR)
+    decided_on: str = column(DECIDED_ON, str_matches=_DATE)
+    reviewed_by: str = column(REVIEWED_BY, null=NOT_REVIEWED)
+    reviewed_on: str = column(REVIEWED_ON, null=NOT_REVIEWED, str_matches=_DATE)
     layer: str = column(LAYER)
 
 
@@ -117,6 +127,10 @@ class MapGrades(Table):
     rationale: str = column("Why")
     source: str = column("Document and table the decision rests on, or 'judgement'")
     review_reason: str = column("Why a person should look", null="no review needed")
+    author: str = column(AUTHOR)
+    decided_on: str = column(DECIDED_ON, str_matches=_DATE)
+    reviewed_by: str = column(REVIEWED_BY, null=NOT_REVIEWED)
+    reviewed_on: str = column(REVIEWED_ON, null=NOT_REVIEWED, str_matches=_DATE)
     layer: str = column(LAYER)
 
 
@@ -137,6 +151,10 @@ class MapConventions(Table):
     point: pl.Int8 = column("Point of its own", null="point of the hull", ge=0, le=5)
     rationale: str = column("Why")
     source: str = column("Document, or 'judgement'")
+    author: str = column(AUTHOR)
+    decided_on: str = column(DECIDED_ON, str_matches=_DATE)
+    reviewed_by: str = column(REVIEWED_BY, null=NOT_REVIEWED)
+    reviewed_on: str = column(REVIEWED_ON, null=NOT_REVIEWED, str_matches=_DATE)
     layer: str = column(LAYER)
 
 

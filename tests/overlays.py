@@ -18,6 +18,13 @@ from mappings.tsv import render_tsv
 
 Cells = dict[str, str]
 CURATED = "semapv:ManualMappingCuration"
+AUTHOR_ROLE = "data management"
+DECIDED = {
+    "author_label": AUTHOR_ROLE,
+    "reviewer_label": "",
+    "mapping_date": "2026-11-22",
+    "review_date": "",
+}
 
 
 def concept(name: str, overrides: str = "", **other: str) -> Cells:
@@ -49,6 +56,7 @@ def term(
         "object_id": CONCEPT_PREFIX + to,
         "object_label": to,
         "mapping_justification": CURATED,
+        **DECIDED,
         "term_key": term_key(text),
         "scale_version": version,
         "code": code,
@@ -73,6 +81,7 @@ def grade(rule: str, interval: str, overrides: str = "", **other: str) -> Cells:
         "predicate_id": RESTRICTS,
         "object_id": f"ICANS:{low}-{high}",
         "mapping_justification": CURATED,
+        **DECIDED,
         "scale": scale,
         "scale_version": version,
         "concept_id": name,
@@ -99,6 +108,7 @@ def convention(
     return {
         "convention_id": name,
         "concept_id": of,
+        **DECIDED,
         "convention_grade": grade_set,
         "grades_covered": covered,
         "point": point,
@@ -126,7 +136,7 @@ def write_overlay(
         "base": base,
         "licence": "Proprietary",
         "change_note": "Made for a test.",
-        "author_role": "data management",
+        "author_role": AUTHOR_ROLE,
     }
     lines = [f'{key}: "{value}"\n' for key, value in keys.items()]
     (folder / "overlay.yaml").write_text("".join(lines), encoding="utf-8")

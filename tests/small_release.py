@@ -17,6 +17,12 @@ from schemas.registry import RELEASE_TABLES
 
 Row = dict[str, Any]
 ID = "0.0.1"
+DECIDED: Row = {
+    "author": "made by hand",
+    "decided_on": "2026-11-22",
+    "reviewed_by": None,
+    "reviewed_on": None,
+}
 REVIEW = {"needs_adjudication": "needs_adjudication", "fatal": "fatal_report"}
 
 # concept: broad, core, cause role
@@ -156,6 +162,7 @@ def small_release() -> Release:
                 "justification": "semapv:ManualMappingCuration",
                 "source": "made by hand",
                 "note": None,
+                **DECIDED,
             }
             for term, code, version, relation, concept in TERMS
         ],
@@ -231,6 +238,7 @@ def _ladder(line: str, population: str) -> list[Row]:
                 "rationale": "made by hand",
                 "source": "judgement",
                 "review_reason": REVIEW.get(disposition),
+                **DECIDED,
             }
         )
     return rows
@@ -249,4 +257,5 @@ def _convention(name: str, concept: str, grade: int, covered: str, point: int | 
         "point": point,
         "rationale": "made by hand",
         "source": "judgement",
+        **DECIDED,
     }

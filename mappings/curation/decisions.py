@@ -94,8 +94,9 @@ class DecisionRules(Rules):
     def rising_ladders(self) -> Iterator[Problem]:
         """Low, known points and high rise with the grade of a concept in a version and population.
 
-        CRES 4 is left out: it was given for signs (papilloedema, seizure) of any severity, so its low
-        falls to 0 (GRADING.md 3.1).
+        A child is read by the child row where there is one, else by the row for any; that ladder rises too,
+        so a ladder of child rows that stops below a row of 0 shows. CRES 4 is left out: it was given for
+        signs (papilloedema, seizure) of any severity, so its low falls to 0 (GRADING.md 3.1).
         """
         for ladder in self._ladders().values():
             for bound in ("low", "point", "high"):
@@ -105,6 +106,8 @@ class DecisionRules(Rules):
                         continue
                     if worse[bound] < milder[bound]:
                         what = f"{bound} falls from {milder[bound]} at grade {milder['grade']}"
+                        if worse["population"] == ANY != milder["population"]:
+                            what += " of a child, and no child row stands here"
                         yield from self._at(worse, bound, what)
 
     @rule("MAP-CHILD", "A child row widens the row it stands beside")
@@ -202,11 +205,17 @@ class DecisionRules(Rules):
         yield from self.broken(table, "point", what, wrong)
 
     def _ladders(self) -> dict[tuple[str, ...], list[Row]]:
-        """Grade rows by scale, version, concept and population, mildest first."""
-        found: dict[tuple[str, ...], list[Row]] = defaultdict(list)
-        for row in self.rows("map_grades"):
-            found[(row["scale"], row["scale_version"], row["concept_id"], row["population"])].append(row)
-        return {key: sorted(rows, key=lambda row: int(row["grade"])) for key, rows in found.items()}
+        """Grade rows by scale, version, concept and population, mildest first; children as they are read."""
+        found: dict[tuple[str, ...], dict[int, Row]] = defaultdict(dict)
+        rows = self.rows("map_grades")
+        for row in rows:
+            found[row["scale"], row["scale_version"], row["concept_id"], row["population"]][row["grade"]] = (
+                row
+            )
+        for (*ladder, population), child in found.items():
+            if population != ANY:
+                found[*ladder, population] = {**found.get((*ladder, ANY), {}), **child}
+        return {key: [by_grade[grade] for grade in sorted(by_grade)] for key, by_grade in found.items()}
 
     @staticmethod
     def _key(row: Row) -> tuple[str, str, str, int]:

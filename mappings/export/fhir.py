@@ -44,6 +44,10 @@ _PROPERTIES = (
     ("domain", "code", "An ICANS domain the decision restricts", "urn:icans-regrade:domain"),
     ("requires", "string", "What would close the interval", None),
     ("source", "string", "Document the decision rests on, or judgement", None),
+    ("author", "string", "Who made the decision: a body or a role", None),
+    ("decided-on", "dateTime", "Date the decision was made", None),
+    ("reviewed-by", "string", "Role that reviewed the decision; not there: nobody did", None),
+    ("reviewed-on", "dateTime", "Date of the review", None),
 )
 _ATTRIBUTES = (
     ("scale-version", "CTCAE version the term or code is read in"),
@@ -120,10 +124,20 @@ def _concept_target(row: Row, labels: Mapping[str, str]) -> Element:
     }
     if row["note"] is not None:
         target["comment"] = row["note"]
-    target["property"] = [{"code": "source", "valueString": row["source"]}]
+    target["property"] = list(_provenance(row))
     if row["scale_version"] != ANY:
         target["dependsOn"] = [{"attribute": "scale-version", "valueCode": row["scale_version"]}]
     return target
+
+
+def _provenance(row: Row) -> Iterator[Element]:
+    """Properties that say where a decision comes from; a row nobody reviewed has none on a review."""
+    yield {"code": "source", "valueString": row["source"]}
+    yield {"code": "author", "valueString": row["author"]}
+    yield {"code": "decided-on", "valueDateTime": row["decided_on"]}
+    if row["reviewed_by"] is not None:
+        yield {"code": "reviewed-by", "valueString": row["reviewed_by"]}
+        yield {"code": "reviewed-on", "valueDateTime": row["reviewed_on"]}
 
 
 def _graded(release: Release, labels: Mapping[str, str]) -> Iterator[Element]:
@@ -154,7 +168,7 @@ def _grade_targets(row: Row, population: str | None) -> Iterator[Element]:
                 properties.append({"code": "domain", "valueCode": domain})
         if row["requires"] is not None:
             properties.append({"code": "requires", "valueString": row["requires"]})
-        properties.append({"code": "source", "valueString": row["source"]})
+        properties += _provenance(row)
         target: Element = {
             "code": str(grade),
             "display": f"ICANS {grade}",

@@ -17,7 +17,7 @@ from typing import Any
 
 from mappings.checks import PREDICATES, RESTRICTS
 from mappings.export.labels import Row, concept_labels, grade_label, interval_label
-from mappings.header import SSSOM_SLOTS
+from mappings.header import SSSOM_SLOTS, SSSOM_VERSION
 from mappings.release import Release
 from mappings.sheets import CONCEPT_PREFIX, GRADE_PREFIX
 
@@ -65,6 +65,15 @@ def render_sssom(release: Release) -> dict[str, str]:
     }
 
 
+def _provenance(row: Row) -> Cells:
+    return {
+        "author_label": row["author"],
+        "reviewer_label": row["reviewed_by"],
+        "mapping_date": row["decided_on"],
+        "review_date": row["reviewed_on"],
+    }
+
+
 def _term(row: Row, labels: Mapping[str, str]) -> Cells:
     concept = row["concept_id"]
     slug = "_".join("".join(c if c.isascii() and c.isalnum() else " " for c in row["term_key"]).split())
@@ -75,6 +84,7 @@ def _term(row: Row, labels: Mapping[str, str]) -> Cells:
         "object_id": NO_TERM if concept is None else CONCEPT_PREFIX + concept,
         "object_label": None if concept is None else labels[concept],
         "mapping_justification": row["justification"],
+        **_provenance(row),
         **{name: row[name] for name in ("term_key", "scale_version", "code", "relation", "source")},
         "comment": row["note"],
     }
@@ -88,6 +98,7 @@ def _grade(row: Row, labels: Mapping[str, str]) -> Cells:
         "object_id": f"ICANS:{row['low']}-{row['high']}",
         "object_label": interval_label(row),
         "mapping_justification": _MANUAL,
+        **_provenance(row),
         **{name: row[name] for name in ("scale", "scale_version", "concept_id", "grade", "population")},
         **{name: row[name] for name in ("domains", "low", "point", "high", "disposition")},
         **{name: row[name] for name in ("review_reason", "requires", "source_text", "decision", "source")},
@@ -103,6 +114,7 @@ def _convention(row: Row, labels: Mapping[str, str]) -> Cells:
         "object_id": CONCEPT_PREFIX + row["concept_id"],
         "object_label": labels[row["concept_id"]],
         "mapping_justification": _MANUAL,
+        **_provenance(row),
         **{name: row[name] for name in ("convention_grade", "grades_covered", "point", "source")},
         "comment": row["rationale"],
     }
@@ -121,6 +133,7 @@ def _render(release: Release, name: str, title: str, rows: Sequence[Cells]) -> s
 
 def _header(release: Release, name: str, title: str, columns: Sequence[str]) -> Iterator[str]:
     about = release.tables["map_releases"].row(0, named=True)
+    yield f'sssom_version: "{SSSOM_VERSION}"'
     yield f'mapping_set_id: "urn:icans-regrade:releases:{release.release_id}:{name}"'
     yield f'mapping_set_version: "{release.release_id}"'
     yield f'mapping_set_title: "{title}"'

@@ -26,7 +26,7 @@ from mappings.loader import load_release
 from mappings.problem import Problem
 from mappings.release import Release
 from mappings.release_file import ReleaseFile, read_release_file
-from mappings.sheets import CONCEPT_PREFIX, FILES, GRADE_PREFIX
+from mappings.sheets import CONCEPT_PREFIX, FILES, GRADE_PREFIX, PROVENANCE
 from mappings.term_key import term_key
 from mappings.tsv import read_tsv, render_tsv
 from pipelines.report.work_list_form import (
@@ -41,6 +41,8 @@ from schemas.vocabulary import DOMAINS
 
 RULE = "MAP-WORK-LIST"
 SOURCE = "Work list; judgement"
+AUTHOR = "icans-regrade authors"
+"""The project as a body: who fills in a work list for a release decides for the project."""
 RELATIONS = ("exact", "spelling", "narrower", "broader")
 _CONCEPT = re.compile(r"[a-z][a-z0-9_]*")
 _CODE = re.compile(r"\d{8}")
@@ -84,7 +86,7 @@ def read_work_list(path: Path, base: Path, target: Path, *, release_id: str, dat
             file=str(folder),
             next_action="choose another release id, or move the folder away",
         )
-    form = _Form(path.name, release, decided)
+    form = _Form(path.name, release, decided, date)
     problems = tuple(form.problems())
     undecided = len(lines) - len(decided)
     if problems:
@@ -110,8 +112,9 @@ class _Fault:
 class _Form:
     """The decided lines of a form against the base release."""
 
-    def __init__(self, name: str, release: Release, lines: Sequence[FormLine]) -> None:
+    def __init__(self, name: str, release: Release, lines: Sequence[FormLine], date: dt.date) -> None:
         self._name = name
+        self._provenance = dict(zip(PROVENANCE, (AUTHOR, "", date.isoformat(), ""), strict=True))
         self._release_id = release.release_id
         self._lines = lines
         concepts = release.tables["map_concepts"]
@@ -205,7 +208,7 @@ class _Form:
         for line in self._lines:
             terms.append(self._term(line))
         for concept, line in self.new_concepts.items():
-            rows = [_grade_row(concept, line, grade) for grade in GRADES]
+            rows = [_grade_row(concept, line, grade) | self._provenance for grade in GRADES]
             grades += rows
             concepts.append(
                 {
@@ -217,7 +220,7 @@ class _Form:
                     "cause_role": "",
                 }
             )
-        return {"concepts.tsv": concepts, "grades.tsv": grades, "terms.tsv": terms}
+        return {"concepts.tsv": concepts, "conventions.tsv": [], "grades.tsv": grades, "terms.tsv": terms}
 
     def _term(self, line: FormLine) -> dict[str, str]:
         key, concept = term_key(line.cells["term"]), line.cells["concept_id"]
@@ -230,6 +233,7 @@ class _Form:
             "object_id": CONCEPT_PREFIX + concept,
             "object_label": new.cells["label"] if new else self._labels[concept],
             "mapping_justification": "semapv:ManualMappingCuration",
+            **self._provenance,
             "term_key": key,
             "scale_version": "any",
             "code": "",
@@ -299,10 +303,14 @@ def _grade_row(concept: str, line: FormLine, grade: int) -> dict[str, str]:
 
 
 def _append(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    """Add rows to a file of a release; order, header and checksums are put right afterwards."""
+    """Add rows to a file of a release; order, header and checksums are put right afterwards.
+
+    The rows of the base keep author and date. A review does not come along: the draft has no sign-offs.
+    """
     columns = FILES[path.name][1]
     added = pl.DataFrame([[row[name] for name in columns] for row in rows], list(columns), orient="row")
-    old = read_tsv(path, columns)
+    reviews = [pl.lit("").alias(name) for name in ("reviewer_label", "review_date") if name in columns]
+    old = read_tsv(path, columns).with_columns(reviews)
     new = pl.concat([old, added.cast(pl.String)]) if rows else old
     path.write_text(render_tsv(new), encoding="utf-8", newline="\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -21,7 +22,7 @@ from mappings.curation.decisions import EXCLUDED, decision_text
 from mappings.header import render_header
 from mappings.loader import load_release
 from mappings.release import Release
-from mappings.release_file import read_release_file
+from mappings.release_file import SignOff, read_release_file
 from mappings.sheets import FILES
 from mappings.vocabularies import VERSION_FILES, read_vocabularies
 from tests.mapping_damage import copy_of_releases, newest
@@ -186,6 +187,32 @@ def test_a_child_row_may_only_widen_and_never_stands_alone(release: Release) -> 
     assert (problem.column, problem.value) == ("low", "2")
     alone = without(release, "map_grades", row(child["rule_id"].removesuffix(":child")))
     assert [p.column for p in by_rule(alone, "MAP-CHILD")] == ["population"]
+
+
+def test_a_ladder_of_child_rows_never_falls_back_to_a_milder_row_for_any(release: Release) -> None:
+    rule = "ctcae:3.0:extrapyramidal_or_restlessness:5"
+    (problem,) = by_rule(without(release, "map_grades", row(f"{rule}:child")), "MAP-LADDER")
+    assert (problem.column, problem.value) == ("high", "0")
+    assert "falls from 3 at grade 4 of a child" in problem.message
+
+
+@pytest.mark.parametrize("table", ["map_terms", "map_grades", "map_conventions"])
+def test_a_row_claims_only_a_review_that_the_release_is_signed_off_for(release: Release, table: str) -> None:
+    day = dt.date(2026, 11, 23)
+    claimed = changed(release, table, pl.lit(True), reviewed_by="clinical", reviewed_on=str(day))
+    checks = CurationChecks.of_release(claimed)
+    folder = Path(mappings.__file__).parent / "releases" / release.release_id
+    about = read_release_file(folder / "release.yaml")
+    for sign_offs, is_backed in (
+        ((), False),
+        ((SignOff("data", day),), False),
+        ((SignOff("clinical", day + dt.timedelta(1)),), False),
+        ((SignOff("clinical", day),), True),
+    ):
+        checks.about = replace(about, sign_offs=sign_offs)
+        found = list(checks.reviews())
+        assert (not found) == is_backed
+        assert {p.column for p in found} <= {"reviewer_label"}
 
 
 def test_a_grade_or_term_nobody_decided_is_named(release: Release) -> None:

@@ -25,7 +25,7 @@ from mappings.checksums import (
 from mappings.curation import CurationChecks, Problem, check_release, lint_release
 from mappings.loader import load_release
 from mappings.lock import LOCK, entry_problems, lines_problems, read_lock, render_lock
-from mappings.sheets import FILES, read_sheet
+from mappings.sheets import FILES, PROVENANCE, read_sheet
 from schemas.errors import ReleaseError
 from tests.mapping_damage import Mutation, copy_of_releases, mutations, newest
 
@@ -36,14 +36,17 @@ REASONED = {
         *("term_key", "code"),
     ),
     "grades.tsv": tuple(
-        column for column in FILES["grades.tsv"][1] if column not in ("requires", "rationale", "source")
+        column
+        for column in FILES["grades.tsv"][1]
+        if column not in (*PROVENANCE, "requires", "rationale", "source")
     ),
     "classes.tsv": ("class_name", "class_key", "is_in_scope"),
     "vocabulary.tsv": FILES["vocabulary.tsv"][1],
 }
 """Columns whose every cell follows from others or from the published text, so that content guards it.
 
-Words (rationale, source, comment, requires), names of groups and roles are guarded by the lock alone.
+Words (rationale, source, comment, requires), authors and dates, names of groups and roles are guarded by
+the lock alone.
 """
 
 
