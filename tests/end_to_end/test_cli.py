@@ -77,7 +77,7 @@ def test_help_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code, "--help"], cwd=CHECKOUT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for command in ("demo", "init", "run", "publish", "explain", "status", "sql", "ui"):
+    for command in ("demo", "init", "run", "publish", "explain", "status", "sql", "ui", "mappings"):
         assert f"  {command} " in done.stdout
     assert "Exit codes: 0" in done.stdout
 
@@ -89,13 +89,26 @@ def test_a_wrong_command_line_is_code_2(home: Home, arguments: tuple[str, ...]) 
     assert CliRunner().invoke(app, list(arguments)).exit_code == 2
 
 
+def start(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, as a user starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", *arguments],
+        cwd=CHECKOUT,
+        env={**os.environ, "REGRADE_HOME": str(home.root), "COLUMNS": "200", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
 def test_codes_and_streams_of_a_process(home: Home) -> None:
-    good = regrade(home, "sql", "select 1 as one")
+    good = start(home, "sql", "select 1 as one")
     assert (good.returncode, good.stdout, good.stderr) == (0, "one\n  1\n", "")
-    bad = regrade(home, "run", "NOPE")
+    bad = start(home, "run", "NOPE")
     assert (bad.returncode, bad.stdout) == (1, "")
     assert bad.stderr.startswith("regrade: ")
-    assert regrade(home, "frob").returncode == 2
+    assert start(home, "frob").returncode == 2
     assert "Traceback" not in good.stderr + bad.stderr
 
 
@@ -327,16 +340,14 @@ def test_init_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, subprocess.CompletedProcess[str]]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Result]:
     home = Home(tmp_path_factory.mktemp("demo"))
     return home, regrade(home, "demo")
 
 
-def test_demo_lands_the_shipped_studies_and_sums_them_up(
-    demo: tuple[Home, subprocess.CompletedProcess[str]],
-) -> None:
+def test_demo_lands_the_shipped_studies_and_sums_them_up(demo: tuple[Home, Result]) -> None:
     home, done = demo
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     shipped = {folder.name for folder in SHIPPED.iterdir() if (folder / "study.yaml").is_file()}
     assert set(home.studies()) == shipped == {"CART-DEMO", "CDISCPILOT01"}
     lines = done.stdout.splitlines()
@@ -353,9 +364,7 @@ def test_demo_lands_the_shipped_studies_and_sums_them_up(
     assert not [path for path in home.landing.iterdir() if path.name.startswith(".")]
 
 
-def test_demo_summary_is_what_the_tables_say(
-    demo: tuple[Home, subprocess.CompletedProcess[str]],
-) -> None:
+def test_demo_summary_is_what_the_tables_say(demo: tuple[Home, Result]) -> None:
     home, _ = demo
     done = ask_cli(home, "demo", "--json")
     answer = json.loads(done.stdout)
