@@ -43,11 +43,8 @@ Job = tuple[Compared, Release, Release, StoredRun | None]
 
 
 def renew_comparisons(home: Home) -> Comparisons:
-    """All comparisons: those of releases and those of studies."""
-    diffs, impacts = renew_diffs(home), renew_impacts(home)
-    return Comparisons(
-        diffs.made + impacts.made, diffs.kept + impacts.kept, (*diffs.failures, *impacts.failures)
-    )
+    """All comparisons: what `renew_diffs` and `renew_impacts` make."""
+    return _renew(home, _pairs_to_diff, _runs_to_preview)
 
 
 def renew_diffs(home: Home) -> Comparisons:
@@ -55,7 +52,7 @@ def renew_diffs(home: Home) -> Comparisons:
 
     Raises `RegradeError` only where the current runs cannot be read (publishing says the same).
     """
-    return _renew(home, _pairs_to_diff, of_runs=False)
+    return _renew(home, _pairs_to_diff)
 
 
 def renew_impacts(home: Home) -> Comparisons:
@@ -64,18 +61,19 @@ def renew_impacts(home: Home) -> Comparisons:
     A study that stands on the newest release is compared with the parent of that: what it changed.
     Raises as `renew_diffs` does.
     """
-    return _renew(home, _runs_to_preview, of_runs=True)
+    return _renew(home, _runs_to_preview)
 
 
-def _renew(home: Home, choose: Callable[[Selection], Iterator[Job]], *, of_runs: bool) -> Comparisons:
+def _renew(home: Home, *choices: Callable[[Selection], Iterator[Job]]) -> Comparisons:
     home.ensure()
     store = ComparisonStore(home.runs)
     made = 0
     failures: list[str] = []
-    wanted: list[Compared] = []
     with store.lock():
-        for compared, old, new, run in choose(select(RunStore(home.runs))):
-            wanted.append(compared)
+        # Chosen under the lock: what another process has just run is not forgotten below.
+        chosen = select(RunStore(home.runs))
+        jobs = [job for choose in choices for job in choose(chosen)]
+        for compared, old, new, run in jobs:
             if store.find(compared) is not None:
                 continue
             pair = f"{old.release_id} -> {new.release_id}" + ("" if run is None else f" for {run.study_id}")
@@ -87,8 +85,11 @@ def _renew(home: Home, choose: Callable[[Selection], Iterator[Job]], *, of_runs:
                 failures.append(f"{pair}: unexpected {type(defect).__name__}. Next: report this defect")
             else:
                 made += 1
-        store.forget_others(wanted, of_runs=of_runs)
-    return Comparisons(made, len(wanted) - made - len(failures), tuple(failures))
+        wanted = [
+            compared for choose in (_pairs_to_diff, _runs_to_preview) for compared, *_ in choose(chosen)
+        ]
+        store.forget_others(wanted)
+    return Comparisons(made, len(jobs) - made - len(failures), tuple(failures))
 
 
 def study_input(home: Home, run: StoredRun) -> StudyInput:

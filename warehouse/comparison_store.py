@@ -51,11 +51,6 @@ class Compared:
         return run_id_of(asdict(self))
 
     @property
-    def is_of_run(self) -> bool:
-        """The comparison is about the results of one run."""
-        return self.run_id is not None
-
-    @property
     def place(self) -> tuple[str, str, str]:
         """Of two comparisons of the same place only one can be published."""
         return self.old_release_id, self.new_release_id, self.study_id or ""
@@ -109,12 +104,11 @@ class ComparisonStore:
         building.rename(folder)
         return StoredComparison(compared, folder, {file.name: file for file in files})
 
-    def forget_others(self, kept: Collection[Compared], *, of_runs: bool) -> None:
-        """Delete every comparison of runs (or of releases alone) but these, and what is not whole."""
+    def forget_others(self, kept: Collection[Compared]) -> None:
+        """Delete every comparison but these."""
         names = {compared.key for compared in kept}
         for folder in self._root.iterdir() if self._root.is_dir() else ():
-            stored = self._load(folder)
-            if stored is None or (folder.name not in names and stored.compared.is_of_run == of_runs):
+            if folder.name not in names:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def standing(self, releases: Mapping[str, str], run_ids: Collection[str]) -> list[StoredComparison]:
@@ -125,7 +119,7 @@ class ComparisonStore:
             if stored is None:
                 continue
             compared = stored.compared
-            stands = not compared.is_of_run or compared.run_id in run_ids
+            stands = compared.run_id is None or compared.run_id in run_ids
             if stands and all(releases.get(name) == sha for name, sha in compared.releases.items()):
                 found[compared.place] = stored
         return [found[place] for place in sorted(found)]

@@ -55,6 +55,8 @@ def _value(dtype: pl.DataType, limits: dict[str, Any], row: int, name: str, stud
         return float(limits.get("min_value", 0)) + row / 8
     if dtype == pl.Boolean:
         return True
+    if "\\d{4}-" in str(limits.get("pattern", "")):
+        return f"2017-03-0{1 + row}"
     if isinstance(dtype, pl.Datetime):
         return datetime(2017, 3, 1 + row, 12)
     return f"{name}_{row}" if "pattern" not in limits else f"{name}{row}"
