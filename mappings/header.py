@@ -56,6 +56,7 @@ def render_header(file: str, about: ReleaseFile) -> tuple[str, ...]:
         f'mapping_set_id: "regrade:releases/{about.release_id}/{file.removesuffix(".tsv")}"',
         f'mapping_set_version: "{about.release_id}"',
         f'mapping_set_title: "{TITLES[file]}"',
+        f'publication_date: "{about.date}"',
         f'license: "https://spdx.org/licenses/{about.licence}"',
         f'comment: "{status}; {signed}. Blank cells are null."',
         "curie_map:",
