@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.running import publish_with_comparisons
 from pipelines.home import Home
 from pipelines.stages import run_study
 from schemas.errors import ManifestError, RegradeError, UnreadableFileError
@@ -25,7 +26,6 @@ from tests.end_to_end.homes import (
     warehouse_content,
     write_study,
 )
-from warehouse.publisher import publish
 
 GOOD = Path(__file__).resolve().parents[1] / "golden" / "GOLD-PLAIN"
 SUBJECT = "BAD-0815"
@@ -54,7 +54,7 @@ FILES: dict[str, str | bytes] = {
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = home_with(tmp_path_factory.mktemp("published") / "home", GOOD)
     run_study(home, GOOD.name)
-    publish(home)
+    publish_with_comparisons(home)  # as the commands do
     return home.root
 
 
