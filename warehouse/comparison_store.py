@@ -87,22 +87,32 @@ class ComparisonStore:
         return self._load(self._root / compared.key)
 
     def keep(self, compared: Compared, tables: Mapping[str, pl.DataFrame]) -> StoredComparison:
-        """Write one comparison aside and put it in place by one rename."""
-        building = self._root / f".{compared.key}"
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
-        files = []
-        for name, frame in sorted(tables.items()):
-            path = building / f"{name}.parquet"
-            frame.write_parquet(path, compression="zstd", statistics=True)
-            digest = canonical_bytes_digest(frame)
-            files.append(TableFile(name, "mappings", path.name, frame.height, digest, sha256_file(path)))
-        about = {"compared": asdict(compared), "tables": [asdict(file) for file in files]}
-        (building / ABOUT).write_text(canonical_json(about) + "\n", encoding="utf-8")
+        """Write one comparison aside and put it in place by one rename.
+
+        Raises `StoreError` where it cannot be written.
+        """
         folder = self._root / compared.key
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
-        return StoredComparison(compared, folder, {file.name: file for file in files})
+        building = self._root / f".{compared.key}"
+        files = {}
+        try:
+            shutil.rmtree(building, ignore_errors=True)
+            building.mkdir(parents=True)
+            for name, frame in sorted(tables.items()):
+                path = building / f"{name}.parquet"
+                frame.write_parquet(path, compression="zstd", statistics=True)
+                digest = canonical_bytes_digest(frame)
+                files[name] = TableFile(name, "mappings", path.name, frame.height, digest, sha256_file(path))
+            about = {"compared": asdict(compared), "tables": [asdict(file) for file in files.values()]}
+            (building / ABOUT).write_text(canonical_json(about) + "\n", encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            building.rename(folder)
+        except (OSError, pl.exceptions.ComputeError):
+            raise StoreError(
+                "the comparison cannot be written",
+                file=str(self._root),
+                next_action="check the free disk space and the permissions of the data home, then run again",
+            ) from None
+        return StoredComparison(compared, folder, files)
 
     def forget_others(self, kept: Collection[Compared]) -> None:
         """Delete every comparison but these."""

@@ -3,6 +3,7 @@ import threading
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from mappings.loader import list_releases, load_release
@@ -397,3 +398,12 @@ def test_only_comparisons_that_stand_are_published(home: Home) -> None:
     assert query(home, "SELECT count(*) FROM diff_mapping_impact") == [(0,)]
     store.forget_others([compared(None, contents)])
     assert [folder.name for folder in (home.runs / ".mappings").iterdir()] == [compared(None, contents).key]
+
+
+def test_a_comparison_that_cannot_be_written_is_named(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    with pytest.raises(StoreError, match=r"the comparison cannot be written.*free disk space"):
+        ComparisonStore(home.runs).keep(compared(None, {}), {"diff_mapping_rows": DiffMappingRows.empty()})
