@@ -72,7 +72,15 @@ def test_every_column_is_a_slot_of_sssom_or_declared(release: Release) -> None:
 @pytest.mark.parametrize(("name", "table"), list(TABLES.items()))
 def test_every_decision_is_exported_cell_by_cell(release: Release, name: str, table: str) -> None:
     frame = release.tables[table]
-    renamed = {"justification": "mapping_justification", "rationale": "comment", "note": "comment"}
+    renamed = {
+        "justification": "mapping_justification",
+        "rationale": "comment",
+        "note": "comment",
+        "author": "author_label",
+        "decided_on": "mapping_date",
+        "reviewed_by": "reviewer_label",
+        "reviewed_on": "review_date",
+    }
     left_out = {"release_id", "layer", "term", "concept_id", "rule_id", "convention_id"}
     for row, found in zip(frame.iter_rows(named=True), rows(render_sssom(release)[name]), strict=True):
         for column in set(row) - left_out:
@@ -128,7 +136,13 @@ RELATIONSHIPS = {
 }
 PROPERTY_TYPES = {"Coding", "string", "integer", "boolean", "dateTime", "decimal", "code"}
 ATTRIBUTE_TYPES = {"code", "Coding", "string", "boolean", "Quantity"}
-VALUES = {"code": "valueCode", "string": "valueString", "boolean": "valueBoolean", "integer": "valueInteger"}
+VALUES = {
+    "code": "valueCode",
+    "string": "valueString",
+    "boolean": "valueBoolean",
+    "integer": "valueInteger",
+    "dateTime": "valueDateTime",
+}
 ELEMENTS = {
     "ConceptMap": (
         {"resourceType", "status"},
