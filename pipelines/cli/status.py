@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import duckdb
+
 from pipelines.cli.failures import FAILED, OK
 from pipelines.cli.output import SHORT, print_json, print_table, visible
 from pipelines.cli.query import connect
 from pipelines.home import Home, resolve_home
 from pipelines.stages import plan_run
-from schemas.errors import RegradeError
+from schemas.errors import RegradeError, StoreError
 from warehouse.run_store import RunStore
 
 
@@ -114,6 +116,6 @@ def _published_runs(home: Home) -> tuple[dict[str, str], str]:
             runs = dict(
                 connection.execute("SELECT study_id, run_id FROM core_runs WHERE is_current").fetchall()
             )
-    except Exception:
+    except (StoreError, duckdb.Error):
         return {}, "cannot be read; regrade publish builds it again"
     return runs, f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB"
