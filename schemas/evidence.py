@@ -63,6 +63,13 @@ class StagedAdverseEvents(Table):
         le=5,
     )
     grade_status: str = column("How the grade was read", isin=list(GRADE_STATUSES))
+    severity: pl.Int8 = column(
+        "Severity word beside a toxicity grade, as 1..5",
+        origin="AESEV",
+        null="no such column, blank or unreadable, or the severity is the grade itself",
+        ge=1,
+        le=5,
+    )
     start_text: str = column("Onset as written", origin="AESTDTC", null="empty cell")
     start_earliest: Annotated[pl.Datetime, "us", None] = column(
         "First instant the onset can be", origin="AESTDTC", null="unknown: no lower bound"
@@ -123,6 +130,13 @@ class StagedSubjects(Table):
     sex: str = column("Sex as written", origin="SEX", null="not recorded")
     age_text: str = column("Age as written, with its unit", origin="AGE, AGEU", null="not recorded")
     age_years: pl.Float64 = column("Age in years", origin="AGE, AGEU", null="unknown", ge=0, le=130)
+    age_group_text: str = column("Age group as written", origin="AGEGR1", null="not recorded")
+    age_group_lowest: pl.Float64 = column(
+        "Youngest age of the group, years", null="not recorded or no lower bound", ge=0, le=130
+    )
+    age_group_highest: pl.Float64 = column(
+        "Age in years that everybody of the group is below", null="not recorded or no upper bound", ge=0
+    )
     birth_earliest: Annotated[pl.Datetime, "us", None] = column(
         "First instant of the birth date", origin="BRTHDTC", null="unknown"
     )

@@ -21,10 +21,20 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.assessment_items import ITEMS, NOT_DONE_REASONS
 from schemas.errors import ManifestError
 from schemas.vocabulary import ASTCT_VERSIONS, CRES_VERSIONS, CTCAE_VERSIONS
 
-Role = Literal["adverse_events", "subjects", "exposure", "infusions", "sedation"]
+Role = Literal[
+    "adverse_events",
+    "subjects",
+    "exposure",
+    "infusions",
+    "sedation",
+    "assessments",
+    "crs",
+    "medical_history",
+]
 FileFormat = Literal[
     "xpt", "sas7bdat", "csv", "xlsx", "parquet", "dataset_json", "dataset_ndjson", "dataset_dsjc"
 ]
@@ -42,6 +52,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "pt_code": "preferred-term code",
         "body_system": "system organ class or toxicity category",
         "grade": "toxicity grade or severity",
+        "severity": "severity word beside a toxicity grade; only compared with it",
         "scale": "grading scale of the row, where it differs by row",
         "scale_version": "scale version of the row, where it differs by row",
         "start": "onset date, with or without time",
@@ -61,6 +72,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "sex": "sex",
         "age": "age",
         "age_unit": "unit of the age",
+        "age_group": "age group, where the age itself is not given",
         "birth_date": "birth date",
         "developmental_delay": "developmental delay at baseline",
         "death_flag": "subject died (yes) or is known to be alive (no)",
@@ -83,6 +95,36 @@ FIELDS: dict[str, dict[str, str]] = {
         "subject_id": "subject identifier",
         "start": "start of sedation",
         "end": "end of sedation",
+    },
+    "assessments": {
+        "subject_id": "subject identifier",
+        "date": "date of the assessment, with or without time",
+        "time": "time of the assessment, where it is a column of its own",
+        "test_code": "code of the item (a long table), translated by files[].codes",
+        "value": "value of the item as a word or as text (a long table)",
+        "value_number": "value of the item as a number, used where value is blank (a long table)",
+        "unit": "unit of the value (a long table)",
+        "status": "NOT DONE where the item was not assessed",
+        "reason": "why it was not assessed, or could not be",
+        "sedated": "sedated at the assessment",
+        "event_id": "event the value belongs to (SUPPAE); gives the date where there is none",
+    },
+    "crs": {
+        "subject_id": "subject identifier",
+        "grade": "grade of cytokine release syndrome",
+        "start": "start, with or without time",
+        "end": "end, with or without time",
+        "ongoing": "ongoing at the data cut",
+    },
+    "medical_history": {
+        "subject_id": "subject identifier",
+        "verbatim_term": "term as reported",
+        "lowest_level_term": "coded lowest-level term",
+        "preferred_term": "coded preferred term",
+        "llt_code": "lowest-level-term code",
+        "pt_code": "preferred-term code",
+        "body_system": "system organ class",
+        "start": "start of the condition",
     },
 }
 """Fields a file of each role can give, and what they mean; `columns` maps them to the file's columns."""
@@ -116,6 +158,20 @@ class FileSpec(_Strict):
     columns: dict[str, str] = Field(
         default_factory=dict, description="Field to column of the file, where it is not the SDTM or ADaM name"
     )
+    items: dict[str, str] = Field(
+        default_factory=dict,
+        description="Assessments with a column per item: item to column, e.g. ice_total: ICE_SCORE",
+    )
+    codes: dict[str, str] = Field(
+        default_factory=dict,
+        description="Assessments with a row per item: code of the file to item, e.g. ICETOT: ice_total; "
+        "rows with other codes are counted, not rejected",
+    )
+    values: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="Words of the file per item (or reason): text to word of the item's list, e.g. "
+        "arousal: {EYES OPEN TO VOICE: voice}",
+    )
     where: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Keep only rows whose column holds one of these texts; others are counted, not rejected",
@@ -143,6 +199,43 @@ class FileSpec(_Strict):
             if field not in known:
                 raise ValueError(f"unknown field {field!r} for role {self.role}{_nearest(field, known)}")
         return self
+
+    @model_validator(mode="after")
+    def _known_items(self) -> FileSpec:
+        if self.role != "assessments":
+            if self.items or self.codes or self.values:
+                raise ValueError("items, codes and values belong to files of role assessments")
+            return self
+        if bool(self.items) == bool(self.codes):
+            raise ValueError(
+                "say what the file holds: items (a column per item) or codes (a row per item), not both"
+            )
+        for item in (*self.items, *self.codes.values()):
+            if item not in ITEMS:
+                raise ValueError(f"unknown item {item!r}{_nearest(item, list(ITEMS))}")
+        for item, words in self.values.items():
+            allowed = _words_of(item)
+            for word in words.values():
+                if word not in allowed:
+                    raise ValueError(
+                        f"values: {item} has no word {word!r}{_nearest(word, list(allowed))}; "
+                        f"known: {', '.join(allowed)}"
+                    )
+        return self
+
+
+def _words_of(item: str) -> tuple[str, ...]:
+    """Words that `values` can translate to for an item, or for the reason an item was not assessed."""
+    if item == "reason":
+        return tuple(NOT_DONE_REASONS)
+    if item not in ITEMS:
+        raise ValueError(f"values: unknown item {item!r}{_nearest(item, [*ITEMS, 'reason'])}")
+    known = ITEMS[item]
+    if known.kind == "code":
+        return known.codes
+    if known.kind == "score":
+        return tuple(str(value) for value in range(int(known.lowest), int(known.highest) + 1))
+    raise ValueError(f"values: {item} is a number in {known.unit}, it has no words")
 
 
 class Grading(_Strict):
@@ -252,6 +345,28 @@ class Episodes(_Strict):
     gap_days: int = Field(
         default=7, ge=0, le=365, description="Gaps of at most this many days do not end an episode"
     )
+    late_after_day: int = Field(
+        default=28, ge=0, le=3650, description="An onset after this day is a late onset"
+    )
+
+
+class Context(_Strict):
+    """Which rules about another cause apply: each lowers `low`, keeps `high` and says why."""
+
+    sedation: bool = Field(default=True, description="Sedated on every day of a row")
+    haemorrhage: bool = Field(default=True, description="Intracranial haemorrhage on the same days")
+    stroke: bool = Field(default=True, description="Stroke on the same days")
+    pres: bool = Field(default=False, description="PRES on the same days counts as another cause")
+    cns_infection: bool = Field(default=True, description="CNS infection on the same days")
+    cns_progression: bool = Field(default=True, description="CNS progression on the same days")
+    named_causes: tuple[str, ...] = Field(
+        default=(),
+        description="Preferred terms that count as another cause on the same days, e.g. Septic shock",
+    )
+    medical_history: bool = Field(default=True, description="The same concept in the medical history")
+    baseline_deficit: bool = Field(
+        default=True, description="A deficit of the same domain measured before the first infusion"
+    )
 
 
 class StudyManifest(_Strict):
@@ -280,6 +395,11 @@ class StudyManifest(_Strict):
     )
     data_cutoff: date | None = Field(default=None, description="Last day the data covers")
     episodes: Episodes = Episodes()
+    context: Context = Context()
+    age_recorded_at: Literal["consent", "infusion"] = Field(
+        default="consent",
+        description="When the recorded age was reached; an age of 11 at consent may be 12 at infusion",
+    )
     mapping_release: str | None = Field(
         default=None, description="Mapping release; the newest shipped one when left out"
     )
@@ -360,6 +480,7 @@ def _known_keys(location: tuple[int | str, ...]) -> list[str]:
         "windows": Windows,
         "infusions": Infusions,
         "episodes": Episodes,
+        "context": Context,
     }
     for part in location:
         if isinstance(part, str) and part in sections:

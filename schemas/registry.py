@@ -4,7 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.assessments import (
+    CoreAssessments,
+    CoreCrs,
+    CoreMedicalHistory,
+    StagedAssessments,
+    StagedCrs,
+    StagedMedicalHistory,
+)
 from schemas.base import Table
+from schemas.courses import (
+    CoreAssessmentGrades,
+    CoreAssessmentWindows,
+    CoreClosingFacts,
+    CoreContradictions,
+    CoreCourseSummary,
+    CoreEventDates,
+    CoreSubjectCourses,
+    CoreTimeToEvent,
+)
 from schemas.evidence import (
     CoreAdverseEvents,
     CoreFindings,
@@ -49,6 +67,9 @@ STAGED_TABLES: Final[tuple[type[Table], ...]] = (
     StagedSubjects,
     StagedInfusions,
     StagedSedation,
+    StagedAssessments,
+    StagedCrs,
+    StagedMedicalHistory,
     StagedSourceRows,
 )
 """Kept in the run folder, not published."""
@@ -58,6 +79,9 @@ CHECKED_TABLES: Final[tuple[type[Table], ...]] = (
     CoreSubjects,
     CoreInfusions,
     CoreSedation,
+    CoreAssessments,
+    CoreCrs,
+    CoreMedicalHistory,
     CoreParseProblems,
     CoreRejectedRows,
     CoreFindings,
@@ -66,9 +90,17 @@ GRADED_TABLES: Final[tuple[type[Table], ...]] = (
     CoreStudies,
     CoreEventGrades,
     CoreEventWindows,
+    CoreAssessmentGrades,
+    CoreAssessmentWindows,
     CoreSubjectGrades,
     CoreSubjectDays,
     CoreEpisodes,
+    CoreEventDates,
+    CoreSubjectCourses,
+    CoreTimeToEvent,
+    CoreCourseSummary,
+    CoreContradictions,
+    CoreClosingFacts,
     CoreUnmappedTerms,
     CoreIncidence,
 )

@@ -161,6 +161,9 @@ class CoreEventWindows(Table):
     )
     window_days: pl.Int32 = column("Last day of the window", ge=0)
     window_status: str = column("Onset against this window", isin=list(WINDOW_STATUSES))
+    evidence_rule: str = column(
+        "How assessments bear on the row in this window (K-MEASURED-...)", null="no assessment bears on it"
+    )
     low: pl.Int8 = column("Contribution: low", ge=0, le=5)
     point: pl.Int8 = column("Contribution: point", null=NO_POINT, ge=0, le=5)
     high: pl.Int8 = column("Contribution: high", ge=0, le=5)
@@ -197,6 +200,10 @@ class CoreSubjectGrades(Table):
     review_reasons: str = column("Why a person should look, codes joined by |", null="no reason")
     requires: str = column("What would close the interval, joined by |", null="nothing")
     events: pl.Int64 = column("Event rows counted in the window", ge=0)
+    assessments: pl.Int64 = column("Assessed moments and domains counted in the window", ge=0)
+    events_alone_low: pl.Int8 = column("Low by adverse-event rows alone, no assessment read", ge=0, le=5)
+    events_alone_point: pl.Int8 = column("Point by adverse-event rows alone", null=NO_POINT, ge=0, le=5)
+    events_alone_high: pl.Int8 = column("High by adverse-event rows alone", ge=0, le=5)
     late_events: pl.Int64 = column("Event rows with onset certainly after the window", ge=0)
     rejected_rows: pl.Int64 = column("Adverse-event rows of the subject that could not be used", ge=0)
 
@@ -207,18 +214,23 @@ class CoreSubjectGrades(Table):
     key=("study_id", "subject_id", "infusion_number", "day"),
 )
 class CoreSubjectDays(Table):
-    """ICANS interval of each day on which it can exceed 0, from day 0 to the end of the longest window."""
+    """ICANS interval of each day on which it can exceed 0 or that was assessed, up to the longest window."""
 
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID")
     infusion_number: pl.Int32 = column("Infusion that is day 0", ge=1)
     day: pl.Int32 = column("Day; the day of the infusion is 0", ge=0)
+    study_day: pl.Int32 = column("The same, CDISC count: the day of the infusion is 1", ge=1)
     low: pl.Int8 = column("Low: 0 on each day of a row over several days", ge=0, le=5)
     point: pl.Int8 = column(
         "Point", null="no single grade is defensible, or the day is only possibly affected", ge=0, le=5
     )
-    high: pl.Int8 = column("High", ge=1, le=5)
-    domains: str = column("Domains of the rows behind high, joined by |", null="no domain")
+    high: pl.Int8 = column("High; 0 only on a day that was assessed", ge=0, le=5)
+    domains: str = column("Domains of the evidence behind high, joined by |", null="no domain")
+    point_domains: str = column(
+        "Domains of the evidence behind point, joined by |", null="point is 0 or null, or no domain"
+    )
+    is_assessed: bool = column("An assessment of that day can be used")
 
 
 @table(
@@ -245,6 +257,10 @@ class CoreEpisodes(Table):
         "An ongoing row without end date covers the last day: runs to death, cut-off or window end"
     )
     crs_relation: str = column("Onset against reported CRS", isin=["before", "during", "after", "none"])
+    onset_study_day: pl.Int32 = column("onset_day, CDISC count: the day of the infusion is 1", ge=1)
+    has_imputed_date: bool = column(
+        "An event that can be ICANS on a day of the episode has a start or end that is not a whole date"
+    )
     gap_days: pl.Int32 = column("Gaps of at most this many days were merged", ge=0)
 
 

@@ -111,6 +111,56 @@ COMPARATOR_SETS: Final[dict[str, str]] = {
     "core": "Concepts that inform an ICANS domain.",
     "sponsor": "Rows the sponsor flags as neurotoxicity.",
 }
+ESTIMATES: Final = ("low", "point", "high")
+IMPUTATION_FLAGS: Final[dict[str, str]] = {
+    "D": "The day was imputed.",
+    "M": "Month and day were imputed.",
+    "Y": "Year, month and day were imputed.",
+}
+"""Values of ADaM date imputation flags (ADaMIG 1.3, *DTF)."""
+TIME_TO_EVENT_PARAMETERS: Final[dict[str, str]] = {
+    "ICANS_ANY": "First day with an ICANS grade of at least 1.",
+    "ICANS_GRADE_3": "First day with an ICANS grade of at least 3.",
+    "ICANS_RESOLUTION": "From the first ICANS day to the first day after the last one.",
+}
+CENSORING_REASONS: Final[dict[str, str]] = {
+    "death": "The subject died.",
+    "data_cutoff": "The data end there.",
+    "window_end": "The longest window ends there.",
+    "no_onset": "There was nothing to resolve: day 0.",
+}
+CONTRADICTION_KINDS: Final[dict[str, str]] = {
+    "measured_above_reported": "A measurement is above everything the adverse-event row allows.",
+    "measured_below_reported": "Measurements on every day of the row are below what it allows.",
+    "measured_denies_report": "A negative finding on every day of a seizure, motor or pressure row.",
+    "bedside_against_measured": "The grade stated at the bedside is not the grade of the items beside it.",
+    "two_values": "The same item has two values at the same moment.",
+    "total_against_items": "A total is not what its items add up to.",
+    "scale_against_age": "A score of a scale that does not apply at the subject's age.",
+    "impossible_value": "A value that the item cannot have.",
+    "grade_against_outcome": "The toxicity grade and the outcome of the event disagree about death.",
+    "death_against_grade": "Grade 5 for a subject known to be alive.",
+    "severity_against_grade": "The severity word and the toxicity grade of one row disagree.",
+}
+CLOSING_IMPACTS: Final[dict[str, str]] = {
+    "fatal": "A death may be ICANS 5.",
+    "crosses_3": "Grade 3 or more is open.",
+    "crosses_1": "Any ICANS is open.",
+    "other": "Only another threshold is open.",
+}
+"""Most urgent first."""
+CONTEXT_RULES: Final[dict[str, str]] = {
+    "sedation": "Sedation on every day of a cognition or consciousness row.",
+    "haemorrhage": "An intracranial haemorrhage at the same time.",
+    "stroke": "A stroke at the same time.",
+    "pres": "Posterior reversible encephalopathy syndrome at the same time.",
+    "cns_infection": "An infection of the central nervous system at the same time.",
+    "cns_progression": "Progression of disease in the central nervous system at the same time.",
+    "named_causes": "A term the manifest names as another cause (context.named_causes) at the same time.",
+    "medical_history": "The same concept in the medical history.",
+    "baseline_deficit": "A deficit of the same domain measured before the first infusion.",
+}
+"""Rules about another cause that a manifest switches on or off: they lower `low` and never remove a row."""
 DUPLICATE_ROW_RULE: Final = "CHK-DUPLICATE-ROW"
 """Rejects a row that repeats another one cell by cell; the other row stays, so nothing is lost."""
 FINDING_STATUSES: Final = ("pass", "fail", "not_applicable", "error")
@@ -144,6 +194,24 @@ REVIEW_REASONS: Final[dict[str, str]] = {
     "other_cause_overlap": "Another cause (bleed, stroke, CNS infection or progression) on the same days.",
     "haemorrhage_overlap": "Pressure sign over a haemorrhage, which ASTCT leaves out with its oedema.",
     "sedation_overlap": "Sedation recorded on every day of the row.",
+    "pres_overlap": "PRES on the same days, which the manifest counts as another cause.",
+    "named_cause_overlap": "A cause the manifest names, on the same days.",
+    "medical_history": "The medical history holds the same concept.",
+    "baseline_deficit": "A deficit of the same domain was measured before the infusion.",
+    "measured_replaces": "Assessments on every day of the row decided instead of it.",
+    "measured_above": "An assessment is above everything the row allows.",
+    "measured_below": "Assessments on every day of the row are below what it allows.",
+    "measured_denies": "Every day has a negative finding, which does not undo the report of a seizure, a "
+    "weakness or a pressure sign.",
+    "scores_disagree": "Two sources of the same score disagree.",
+    "wrong_scale": "A score of the scale that does not apply at the subject's age: no evidence.",
+    "impossible_score": "A score that the scale cannot give: no evidence of a grade.",
+    "partial_score": "Items of the score are missing.",
+    "arousal_unknown": "What wakes the patient is not recorded.",
+    "sedated_assessment": "Sedated at the assessment: not assessable.",
+    "bedside_disagrees": "The grade stated at the bedside is not that of the items beside it.",
+    "papilloedema_cause": "Papilloedema or cranial nerve VI palsy: raised pressure or another cause?",
+    "power_3_or_4": "Focal power of 3 or 4: whether that is deep weakness is a judgement.",
     "onset_partly_in_window": "The recorded date does not settle whether onset is in the window.",
     "no_infusion_date": "No infusion date recorded.",
     "late_onset": "Onset after the primary window.",

@@ -76,6 +76,7 @@ def event(
         "grade_text": None if grade is None else str(grade),
         "grade": grade,
         "grade_status": "missing" if grade is None else "read",
+        "severity": None,
         "start_text": None,
         "start_earliest": start_earliest,
         "start_latest": start_latest,
@@ -147,6 +148,75 @@ def sedation(start: Moment, end: Moment, *, subject: str = "01", number: int = 1
     }
 
 
+def assessment(
+    item: str,
+    value: float | str | None,
+    at: Moment = 2,
+    *,
+    subject: str = "01",
+    number: int = 1,
+    **other: Any,
+) -> Row:
+    """One item; a number is a score, a text is a code, None is not done (give `not_done_reason`)."""
+    earliest, latest, precision = instants(at)
+    row: Row = {
+        "study_id": STUDY,
+        "subject_id": subject,
+        "source_file": "ice.csv",
+        "source_row": number,
+        "source_column": item.upper(),
+        "assessed_text": None,
+        "assessed_earliest": earliest,
+        "assessed_latest": latest,
+        "assessed_precision": precision,
+        "item": item,
+        "value_text": None if value is None else str(value),
+        "value": None if value is None or isinstance(value, str) else float(value),
+        "code": value if isinstance(value, str) else None,
+        "value_status": "not_done" if value is None else "read",
+        "not_done_reason": None,
+        "is_sedated": None,
+    }
+    return _merged(row, other)
+
+
+def crs(start: Moment, end: Moment, *, subject: str = "01", number: int = 1, **other: Any) -> Row:
+    start_earliest, start_latest, _ = instants(start)
+    end_earliest, end_latest, _ = instants(end)
+    row: Row = {
+        "study_id": STUDY,
+        "subject_id": subject,
+        "source_file": "crs.csv",
+        "source_row": number,
+        "grade_text": None,
+        "grade": None,
+        "start_earliest": start_earliest,
+        "start_latest": start_latest,
+        "end_earliest": end_earliest,
+        "end_latest": end_latest,
+        "is_ongoing": None,
+    }
+    return _merged(row, other)
+
+
+def history(term: str | None, start: Moment = None, *, subject: str = "01", number: int = 1) -> Row:
+    start_earliest, start_latest, _ = instants(start)
+    return {
+        "study_id": STUDY,
+        "subject_id": subject,
+        "source_file": "mh.csv",
+        "source_row": number,
+        "verbatim_term": None,
+        "lowest_level_term": None,
+        "preferred_term": term,
+        "llt_code": None,
+        "pt_code": None,
+        "body_system": None,
+        "start_earliest": start_earliest,
+        "start_latest": start_latest,
+    }
+
+
 def rejected(term: str | None = None, *, subject: str | None = "01", number: int = 900, **other: Any) -> Row:
     row: Row = {
         "study_id": STUDY,
@@ -180,6 +250,9 @@ def study(
     infusions: Iterable[Row] | None = None,
     sedations: Iterable[Row] = (),
     rejects: Iterable[Row] = (),
+    assessments: Iterable[Row] = (),
+    crs_rows: Iterable[Row] = (),
+    histories: Iterable[Row] = (),
 ) -> Rows:
     """Checked rows of a study; by default one adult with one infusion at day 0."""
     return {
@@ -187,6 +260,9 @@ def study(
         "core_subjects": list(subjects) if subjects is not None else [subject()],
         "core_infusions": list(infusions) if infusions is not None else [infusion()],
         "core_sedation": list(sedations),
+        "core_assessments": list(assessments),
+        "core_crs": list(crs_rows),
+        "core_medical_history": list(histories),
         "core_rejected_rows": list(rejects),
         "core_parse_problems": [],
         "core_findings": [],
