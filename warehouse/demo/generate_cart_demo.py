@@ -9,13 +9,14 @@ shipped files. The manifest `study.yaml` is written by hand and not touched here
 
 from __future__ import annotations
 
-import random
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from warehouse.demo.bedside import BEDSIDE_COLUMNS, Assessment, bedside_cells, draw_bedside, has_course
+from warehouse.demo.dice import Dice
 from warehouse.demo.frequencies import CAR_T_NEUROTOXICITY, ROUTINE, UNSPECIFIC, Draw
 from warehouse.demo.layout import (
     EVENT_COLUMNS,
@@ -32,8 +33,13 @@ from warehouse.demo.layout import (
     written_date,
 )
 from warehouse.demo.planted import PLANTED
+from warehouse.demo.planted_bedside import PLANTED_BEDSIDE
 
 SEED = 20180119
+BEDSIDE_SEED = 20190225
+"""A sequence of its own: a change to the bedside table moves no cell of the other files."""
+BEDSIDE_CHANCE = 0.4
+"""Share of the drawn subjects with events of cognition or consciousness whose site kept a bedside table."""
 SUBJECTS = 120
 FIRST_ENROLMENT = date(2015, 3, 2)
 DAYS_BETWEEN_ENROLMENTS = 4
@@ -41,34 +47,6 @@ SITES = 4
 """Sites 01 and 02 write UK English, 03 and 04 US English; site 03 writes 'Grade 2' instead of '2'."""
 
 SHIPPED = Path(__file__).resolve().parents[1] / "landing" / "CART-DEMO"
-
-
-class Dice:
-    """Draws from the one sequence that is the same on every Python version."""
-
-    def __init__(self, seed: int) -> None:
-        self._draw = random.Random(seed).random
-
-    def happens(self, chance: float) -> bool:
-        """True with this chance."""
-        return self._draw() < chance
-
-    def between(self, low: int, high: int) -> int:
-        """A whole number from low to high, both included."""
-        return low + int(self._draw() * (high - low + 1))
-
-    def pick(self, choices: Sequence[str]) -> str:
-        """One of the choices, each as likely."""
-        return choices[self.between(0, len(choices) - 1)]
-
-    def weighted(self, weights: Sequence[float]) -> int:
-        """Position of a weight, each as likely as its share."""
-        point = self._draw() * sum(weights)
-        for position, weight in enumerate(weights):
-            point -= weight
-            if point < 0:
-                return position
-        return len(weights) - 1
 
 
 def draw_event(dice: Dice, draw: Draw, site: int) -> list[Event]:
@@ -164,6 +142,7 @@ def generate() -> dict[str, bytes]:
         "patients.csv": _patients(study).encode(),
         "infusions.csv": _infusions(study).encode(),
         "sedation.csv": _sedation(study).encode(),
+        "ice_scores.csv": _bedside(study).encode(),
         "README.md": _readme().encode(),
     }
 
@@ -225,9 +204,22 @@ def _sedation(study: list[tuple[str, date, Subject]]) -> str:
     )
 
 
+def _bedside(study: list[tuple[str, date, Subject]]) -> str:
+    dice = Dice(BEDSIDE_SEED)
+    planted = {fact.subject: fact.rows for fact in PLANTED_BEDSIDE}
+    cells: list[tuple[str, ...]] = []
+    for number, start, subject in study:
+        rows: Sequence[Assessment] = planted.get(number, ())
+        if not rows and not subject.name and has_course(subject) and dice.happens(BEDSIDE_CHANCE):
+            rows = draw_bedside(dice, subject, int(number[:2]))
+        cells += [bedside_cells(number, written_date(start, row.day), row) for row in rows]
+    return csv_text(BEDSIDE_COLUMNS, ((False, row) for row in cells))
+
+
 def _readme() -> str:
     numbers = subject_numbers()
     facts = "\n".join(f"| {numbers[subject.name]} | {subject.fact} |" for subject in PLANTED)
+    bedside = "\n".join(f"| {fact.subject} | {fact.fact} |" for fact in PLANTED_BEDSIDE)
     return f"""# CART-DEMO
 
 A made-up legacy CAR-T study in the column layout of an imaginary sponsor: {SUBJECTS} subjects, CTCAE 4.03,
@@ -240,6 +232,14 @@ Coded terms are CTCAE 4.03 names and plain words; there is no MedDRA content.
 | subject | planted fact |
 |---|---|
 {facts}
+
+`ice_scores.csv` holds bedside assessments of about a third of the subjects with neurotoxicity: ICE by item
+or as a total, CAPD of children, what wakes the patient. Drawn ones fit the events beside them; these do
+something of their own:
+
+| subject | planted assessment |
+|---|---|
+{bedside}
 """
 
 
