@@ -165,15 +165,24 @@ class CoreTimeToEvent(Table):
     """Days from the first dated infusion to an event or to censoring, in the shape of ADTTE.
 
     `estimate` low counts what certainly happened, at the latest day it can have happened; high what
-    possibly happened, at the earliest; point uses one date per event, imputed where partial.
+    possibly happened, at the earliest; point uses one date per event, imputed where partial. What an event
+    can be on the day of the next infusion or later counts from that infusion: there the first one is
+    censored.
     """
 
     study_id: str = column("Study identifier", str_matches=STUDY_ID_PATTERN)
     subject_id: str = column("Subject identifier", origin="USUBJID")
     parameter: str = column("What is waited for", origin="PARAMCD", isin=list(TIME_TO_EVENT_PARAMETERS))
     estimate: str = column("Which end of the intervals counts", isin=list(ESTIMATES))
-    day: pl.Int32 = column("Days after the infusion (day 0)", origin="AVAL", ge=0)
+    start_day: pl.Int32 = column(
+        "Day from which the waiting counts: 0, or the first ICANS day for ICANS_RESOLUTION (0 where there "
+        "is none)",
+        origin="STARTDT",
+        ge=0,
+    )
+    day: pl.Int32 = column("Day of the event or of censoring; the infusion is day 0", origin="ADT", ge=0)
     study_day: pl.Int32 = column("The same, CDISC count (infusion = 1)", origin="ADY", ge=1)
+    waiting_days: pl.Int32 = column("day - start_day", origin="AVAL", ge=0)
     is_event: bool = column("The event happened on that day; else censored there", origin="CNSR = 0")
     censoring_reason: str = column(
         "Why follow-up ended", origin="CNSDTDSC", null="the event happened", isin=list(CENSORING_REASONS)

@@ -126,6 +126,7 @@ TIME_TO_EVENT_PARAMETERS: Final[dict[str, str]] = {
 CENSORING_REASONS: Final[dict[str, str]] = {
     "death": "The subject died.",
     "data_cutoff": "The data end there.",
+    "next_infusion": "The next infusion was given: later onsets count from that one.",
     "window_end": "The longest window ends there.",
     "no_onset": "There was nothing to resolve: day 0.",
 }

@@ -8,11 +8,12 @@ table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from pipelines.grading.events import EVENT, SUBJECT
-from pipelines.grading.intervals import CARRIED, compute_joined, compute_union
-from pipelines.grading.windows import compute_days
+from pipelines.grading.windows import compute_days, derive_candidates, derive_onset
 from schemas.manifest import StudyManifest
 
 COURSE = (*SUBJECT, "infusion_number")
@@ -39,35 +40,23 @@ def derive_day_spans(
     )
     spans = (
         placed.join(dates, on=EVENT, how="left", validate="m:1")
-        .join(
-            infusions.select(*COURSE, "infusion_earliest", "infusion_latest").drop_nulls("infusion_earliest"),
-            on=COURSE,
-            how="inner",
-            validate="m:1",
-        )
-        .join(subjects.select(*SUBJECT, "death_latest"), on=SUBJECT, how="left", validate="m:1")
-        .with_columns(pl.lit(manifest.data_cutoff, pl.Date).cast(pl.Datetime("us")).alias("_cutoff"))
+        .join(derive_horizons(infusions, subjects, manifest), on=COURSE, how="inner", validate="m:1")
         .with_columns(
             compute_days("onset_earliest", "infusion_latest").alias("_onset_first"),
             compute_days("onset_latest", "infusion_earliest").alias("_onset_last"),
             compute_days("end_earliest", "infusion_latest").alias("_end_first"),
             compute_days("end_latest", "infusion_earliest").alias("_end_last"),
-            pl.min_horizontal(
-                pl.lit(longest, pl.Int32),
-                compute_days("death_latest", "infusion_earliest"),
-                compute_days("_cutoff", "infusion_earliest"),
-            ).alias("_limit"),
         )
     )
     # An end before the onset contradicts the record: the end is as good as unknown.
     end, onset = pl.col("end_latest").dt.date(), pl.col("onset_earliest").dt.date()
     has_end = end.is_not_null() & (onset.is_null() | (end >= onset))
     is_open_ended = ~has_end & pl.col("is_ongoing").fill_null(value=False)
-    last_possible = pl.when(has_end).then("_end_last").otherwise("_limit")
+    last_possible = pl.when(has_end).then("_end_last").otherwise("horizon")
     # Whatever the end, an event covers its onset; with an unknown end that is the only certain day,
     # and no day is certain where the onset is a range.
     last_certain = pl.max_horizontal(
-        "_onset_first", pl.when(has_end).then("_end_first").when(is_open_ended).then("_limit")
+        "_onset_first", pl.when(has_end).then("_end_first").when(is_open_ended).then("horizon")
     )
     is_one_day = (
         has_end
@@ -86,69 +75,45 @@ def derive_day_spans(
     )
 
 
-def derive_subject_days(contributions: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Interval of each day that an event with high >= 1 can cover.
+def derive_horizons(infusions: pl.DataFrame, subjects: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
+    """Last day observed after each dated infusion, and what ends it.
 
-    `contributions` are core_event_windows of the longest window with the events' domains. Columns of
-    core_subject_days plus `has_open_end` (an ongoing event without end date certainly covers the day).
+    The earliest of death, data cut and the end of the longest window; reasons in that order where days
+    are equal. Columns: COURSE, infusion_earliest, infusion_latest, horizon (Int32 day, negative where the
+    data end before the infusion), horizon_reason (a code of CENSORING_REASONS).
     """
-    covered = (
-        contributions.filter((pl.col("high") >= 1) & pl.col("window_status").is_in(["inside", "partly"]))
-        .join(spans, on=[*EVENT, "infusion_number"], how="inner", validate="1:1")
-        .filter(pl.col("first_possible") <= pl.col("last_possible"))
-        .with_columns(
-            pl.int_ranges("first_possible", pl.col("last_possible") + 1, dtype=pl.Int32).alias("day")
-        )
-        .explode("day", empty_as_null=False)
-    )
-    is_certain = pl.col("day").is_between("first_certain", "last_certain")
-    by_day = covered.with_columns(
-        pl.when(pl.col("is_one_day") & (pl.col("window_status") == "inside"))
-        .then("low")
-        .otherwise(0)
-        .cast(pl.Int8)
-        .alias("low"),
-        pl.when(is_certain).then("point").alias("point"),
-        (pl.col("is_open_ended") & is_certain).alias("has_open_end"),
-        pl.col("high").max().over(DAY).alias("_day_high"),
-    )
+    longest = max(manifest.windows.primary_days, *manifest.windows.sensitivity_days, 0)
+    ends = {
+        "death": compute_days("death_latest", "infusion_earliest"),
+        "data_cutoff": compute_days("_cutoff", "infusion_earliest"),
+        "window_end": pl.lit(longest, pl.Int32),
+    }
     return (
-        by_day.group_by(DAY)
-        .agg(
-            *CARRIED,
-            compute_joined("domains", pl.col("high") == pl.col("_day_high")).alias("domains"),
-            pl.col("has_open_end").any(),
+        infusions.drop_nulls("infusion_earliest")
+        .select(*COURSE, "infusion_earliest", "infusion_latest")
+        .join(subjects.select(*SUBJECT, "death_latest"), on=SUBJECT, how="left", validate="m:1")
+        .with_columns(pl.lit(manifest.data_cutoff, pl.Date).cast(pl.Datetime("us")).alias("_cutoff"))
+        .with_columns(pl.min_horizontal(*ends.values()).alias("horizon"))
+        .select(
+            *COURSE,
+            "infusion_earliest",
+            "infusion_latest",
+            "horizon",
+            pl.coalesce(
+                pl.when(day == pl.col("horizon")).then(pl.lit(reason)) for reason, day in ends.items()
+            ).alias("horizon_reason"),
         )
-        .select(*DAY, *compute_union(), "domains", "has_open_end")
     )
 
 
 def combine_episodes(days: pl.DataFrame, crs_spans: pl.DataFrame, gap_days: int) -> pl.DataFrame:
-    """Episodes: days with point >= 1, merged over gaps of at most `gap_days` uncovered days.
+    """Episodes by point, with the highest high on their days and their onset against CRS.
 
-    A day whose point is null bridges but does not begin or end an episode. `crs_spans` holds the day
-    spans of cytokine-release rows (derive_day_spans). Columns of core_episodes.
+    `days` as from `derive_subject_days`, `crs_spans` as from `derive_crs_spans`. Columns of core_episodes
+    but has_imputed_date, which `event_dates.mark_imputed` adds.
     """
-    is_positive = pl.col("point") >= 1
-    covered = days.filter(is_positive | pl.col("point").is_null()).with_columns(
-        pl.int_range(pl.len()).over(COURSE, order_by="day").alias("_covered_before")
-    )
-    # Between two positive days, day difference minus covered-day difference counts the uncovered days.
-    positive = covered.filter(is_positive).with_columns(
-        (pl.col("day") - pl.col("_covered_before")).alias("_uncovered_before")
-    )
-    gap = pl.col("_uncovered_before").diff().over(COURSE, order_by="day")
-    numbered = positive.with_columns((gap > gap_days).fill_null(value=True).alias("_is_first")).with_columns(
-        pl.col("_is_first").cum_sum().over(COURSE, order_by="day").cast(pl.Int32).alias("episode_number")
-    )
+    spans = derive_episode_spans(days, "point", gap_days)
     episode = (*COURSE, "episode_number")
-    spans = numbered.group_by(episode).agg(
-        pl.col("day").min().alias("onset_day"),
-        pl.col("day").filter(pl.col("point") == pl.col("point").max()).min().alias("peak_day"),
-        pl.col("day").max().alias("last_day"),
-        pl.col("point").max().alias("peak_point"),
-        pl.col("has_open_end").filter(pl.col("day") == pl.col("day").max()).any().alias("is_ongoing"),
-    )
     peak_high = (
         spans.select(*episode, "onset_day", "last_day")
         .join(days.select(*DAY, "high"), on=COURSE, how="inner")
@@ -158,29 +123,90 @@ def combine_episodes(days: pl.DataFrame, crs_spans: pl.DataFrame, gap_days: int)
     )
     return (
         spans.join(peak_high, on=episode, how="left", validate="1:1")
-        .join(_derive_crs_relation(spans, crs_spans), on=episode, how="left", validate="1:1")
+        .join(derive_crs_relation(spans, episode, crs_spans), on=episode, how="left", validate="1:1")
+        .rename({"peak_grade": "peak_point"})
         .with_columns(
             (pl.col("last_day") - pl.col("onset_day") + 1).alias("duration_days"),
-            pl.col("crs_relation").fill_null("none"),
+            (pl.col("onset_day") + 1).alias("onset_study_day"),
             pl.lit(gap_days, pl.Int32).alias("gap_days"),
         )
     )
 
 
-def _derive_crs_relation(episodes: pl.DataFrame, crs_spans: pl.DataFrame) -> pl.DataFrame:
-    """Onset before the first possible CRS day, on a possible CRS day, or after."""
+def derive_episode_spans(days: pl.DataFrame, estimate: str, gap_days: int) -> pl.DataFrame:
+    """Runs of days whose `estimate` (low, point or high) is at least 1.
+
+    They are merged over gaps of at most `gap_days` uncovered days; a day whose point is null bridges
+    but does not begin or end a run. Columns: COURSE, episode_number, onset_day, peak_day (first day of
+    the highest grade), last_day, peak_grade, is_ongoing (an open end covers the last day).
+    """
+    grade = pl.col(estimate)
+    covered = days.filter((grade >= 1) | grade.is_null()).with_columns(
+        pl.int_range(pl.len()).over(COURSE, order_by="day").alias("_covered_before")
+    )
+    # Between two positive days, day difference minus covered-day difference counts the uncovered days.
+    positive = covered.filter(grade >= 1).with_columns(
+        (pl.col("day") - pl.col("_covered_before")).alias("_uncovered_before")
+    )
+    gap = pl.col("_uncovered_before").diff().over(COURSE, order_by="day")
+    numbered = positive.with_columns((gap > gap_days).fill_null(value=True).alias("_is_first")).with_columns(
+        pl.col("_is_first").cum_sum().over(COURSE, order_by="day").cast(pl.Int32).alias("episode_number")
+    )
+    return numbered.group_by(*COURSE, "episode_number").agg(
+        pl.col("day").min().alias("onset_day"),
+        pl.col("day").filter(grade == grade.max()).min().alias("peak_day"),
+        pl.col("day").max().alias("last_day"),
+        grade.max().alias("peak_grade"),
+        pl.col("has_open_end").filter(pl.col("day") == pl.col("day").max()).any().alias("is_ongoing"),
+    )
+
+
+def derive_crs_spans(
+    events: pl.DataFrame,
+    spans: pl.DataFrame,
+    crs: pl.DataFrame,
+    infusions: pl.DataFrame,
+    subjects: pl.DataFrame,
+    manifest: StudyManifest,
+) -> pl.DataFrame:
+    """Days that cytokine release can cover after each infusion it can follow, from both its sources.
+
+    Rows of `events` (after `derive_events`, with their day `spans`) whose concept is CRS, and rows of
+    `crs` (core_crs). Grade 0 is no CRS. A row without an end date runs on as in `derive_day_spans`.
+    Columns: COURSE, first_possible, last_possible.
+    """
+    reported = spans.join(
+        events.filter((pl.col("cause_role") == "crs") & (pl.col("disposition") != "no_event")).select(EVENT),
+        on=EVENT,
+        how="semi",
+    )
+    place = pl.concat_str("source_file", pl.lit(":"), "source_row")
+    tabled = derive_onset(crs.filter(pl.col("grade").fill_null(1) >= 1).with_columns(place.alias("event_id")))
+    placed = derive_candidates(tabled, infusions).select(*EVENT, "infusion_number")
+    of_table = derive_day_spans(tabled, placed, infusions, subjects, manifest)
+    columns = (*COURSE, "first_possible", "last_possible")
+    return pl.concat([reported.select(columns), of_table.select(columns)])
+
+
+def derive_crs_relation(onsets: pl.DataFrame, key: Sequence[str], crs_spans: pl.DataFrame) -> pl.DataFrame:
+    """Onset against the days of CRS: before its first possible day, during, after, or no CRS recorded.
+
+    `onsets` holds COURSE and onset_day, one row per `key`. Columns: key, crs_relation.
+    """
     is_during = pl.col("onset_day").is_between("first_possible", "last_possible").any()
     is_before = pl.col("onset_day").first() < pl.col("first_possible").min()
     relation = (
-        pl.when(is_during)
+        pl.when(pl.col("first_possible").first().is_null())
+        .then(pl.lit("none"))
+        .when(is_during)
         .then(pl.lit("during"))
         .when(is_before)
         .then(pl.lit("before"))
         .otherwise(pl.lit("after"))
     )
     return (
-        episodes.select(*COURSE, "episode_number", "onset_day")
-        .join(crs_spans.select(*COURSE, "first_possible", "last_possible"), on=COURSE, how="inner")
-        .group_by(*COURSE, "episode_number")
+        onsets.select(*key, "onset_day")
+        .join(crs_spans, on=COURSE, how="left")
+        .group_by(list(key))
         .agg(relation.alias("crs_relation"))
     )
