@@ -130,18 +130,26 @@ def publish(home: HomeOption = None, as_json: JsonOption = False) -> int:
     return run_publish(home, as_json)
 
 
-@app.command(short_help="Follow one event from cell to grade.")
+@app.command(short_help="Tell a subject's story, or one event's.")
 @guarded
 def explain(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
     subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="Subject identifier.")],
-    event: Annotated[str, typer.Argument(metavar="EVENT", help="Event identifier within the subject.")],
+    event: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[EVENT]", help="Event identifier within the subject; the subject when left out."
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Show how one adverse event became its ICANS interval, from the raw cell on."""
+    """Show a subject day by day, or how one adverse event became its ICANS interval, from the raw cell on."""
     from pipelines.cli.explain import run_explain
+    from pipelines.cli.explain_subject import run_explain_subject
 
+    if event is None:
+        return run_explain_subject(home, study, subject, as_json)
     return run_explain(home, study, subject, event, as_json)
 
 

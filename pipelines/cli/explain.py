@@ -8,40 +8,35 @@ vocabulary and rule tables.
 from __future__ import annotations
 
 import re
-import shutil
-import sys
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
-import polars as pl
-
-from pipelines.cli.failures import OK, nearest
-from pipelines.cli.output import EMPTY, print_json, release_line, visible
-from pipelines.grading.rules import RULES
-from pipelines.home import resolve_home
+from pipelines.cli.explain_causes import find_causes
+from pipelines.cli.facts import (
+    Facts,
+    coded,
+    current_run,
+    interval,
+    kernel_rule,
+    no_such_subject,
+    print_facts,
+    rows_of,
+    span,
+    split,
+)
+from pipelines.cli.failures import OK
+from pipelines.cli.output import print_json, release_line, visible
 from schemas import vocabulary
 from schemas.errors import RegradeError
-from warehouse.run_store import RunStore, StoredRun
+from warehouse.run_store import StoredRun
 
-Facts = dict[str, Any]
 _PLAIN_EVENT: Final = re.compile(r"^(?:[0-9]{1,6}(?:[-.][0-9]{1,3})?|x[0-9a-f]{16})$")
 _LISTED: Final = 20
 
 
 def run_explain(home_option: str | None, study: str, subject: str, event: str, as_json: bool) -> int:
     """Print the event's way through the current run of its study."""
-    store = RunStore(resolve_home(home_option).runs)
-    known = store.study_ids()
-    run = store.current(study) if study in known else None
-    if run is None:
-        raise RegradeError(
-            f"no run of this study{nearest(study, known)}",
-            value=study[:80],
-            next_action=f"run it with: regrade run {study}"
-            if not known
-            else "regrade status lists the studies that were run",
-        )
+    run = current_run(home_option, study)
     facts = explain_event(run, subject, event)
     if as_json:
         print_json(facts)
@@ -65,23 +60,24 @@ def explain_event(run: StoredRun, subject: str, event: str) -> Facts:
             "event": event,
             "concept": grade["concept_id"],
             "source_grade": grade["source_grade"],
-            "interval": _interval(grade),
+            "interval": interval(grade),
         },
         "source": _source(run, grade),
         "term": _term(run, grade, record),
         "grade": _grade(run, grade, record),
         "window": _window(run, grade, record),
         "attribution": {"investigator": record["relationship"], "policy": study["attribution_policy"]},
-        "context": [_rule(rule) for rule in _split(grade["context_rules"])],
+        "context": [kernel_rule(rule) for rule in split(grade["context_rules"])],
+        "because_of": find_causes(run, grade, record),
         "interval": {
-            "before_context": _interval(grade, "release_"),
-            "after_context": _interval(grade),
-            "disposition": _coded(vocabulary.DISPOSITIONS, grade["disposition"]),
-            "domains": _split(grade["domains"]),
+            "before_context": interval(grade, "release_"),
+            "after_context": interval(grade),
+            "disposition": coded(vocabulary.DISPOSITIONS, grade["disposition"]),
+            "domains": split(grade["domains"]),
         },
         "review": {
-            "reasons": [_coded(vocabulary.REVIEW_REASONS, code) for code in _split(grade["review_reasons"])],
-            "would_close_it": _split(grade["requires"]),
+            "reasons": [coded(vocabulary.REVIEW_REASONS, code) for code in split(grade["review_reasons"])],
+            "would_close_it": split(grade["requires"]),
         },
         "subject": _subject(run, subject),
         "run": {
@@ -94,11 +90,11 @@ def explain_event(run: StoredRun, subject: str, event: str) -> Facts:
 
 def _event_row(run: StoredRun, subject: str, event: str) -> Facts:
     grades = run.table("core_event_grades")
-    of_subject = _rows(grades, subject_id=subject)
+    of_subject = rows_of(grades, subject_id=subject)
     for row in of_subject:
         if row["event_id"] == event:
             return row
-    rejected = len(_rows(run.table("core_rejected_rows"), subject_id=subject, table_name="adverse_events"))
+    rejected = len(rows_of(run.table("core_rejected_rows"), subject_id=subject, table_name="adverse_events"))
     more = f"; {rejected} of the subject's rows were rejected, see core_rejected_rows" if rejected else ""
     if of_subject:
         ids = sorted((row["event_id"] for row in of_subject), key=_natural)
@@ -109,27 +105,22 @@ def _event_row(run: StoredRun, subject: str, event: str) -> Facts:
             f"the subject has no event {visible(event)[:80]!r}{more}",
             next_action=f"choose one of its {len(ids)} events{listed}",
         )
-    if _rows(run.table("core_subjects"), subject_id=subject):
+    if rows_of(run.table("core_subjects"), subject_id=subject):
         raise RegradeError(
             f"no adverse event of this subject was graded{more}",
             next_action="ask for a subject of core_event_grades; regrade sql shows the rejected rows",
         )
-    subjects = grades["subject_id"].n_unique()
-    raise RegradeError(
-        "the study has no such subject",
-        next_action=f"write it as the data do; {subjects} subjects have events, list them with: regrade sql "
-        f"\"select distinct subject_id from core_event_grades where study_id = '{run.study_id}'\"",
-    )
+    raise no_such_subject(run)
 
 
 def _source(run: StoredRun, grade: Mapping[str, Any]) -> Facts:
-    files = _rows(run.table("raw_files"), path=grade["source_file"])
+    files = rows_of(run.table("raw_files"), path=grade["source_file"])
     cells: dict[str, Any] = {}
     for file in files:
         frame = run.table(f"raw_{file['number']}_{file['role']}")
-        for row in _rows(frame, __row=grade["source_row"]):
+        for row in rows_of(frame, __row=grade["source_row"]):
             cells = {name: value for name, value in row.items() if name != "__row"}
-    problems = _rows(
+    problems = rows_of(
         run.table("core_parse_problems"), source_file=grade["source_file"], source_row=grade["source_row"]
     )
     return {
@@ -146,11 +137,13 @@ def _source(run: StoredRun, grade: Mapping[str, Any]) -> Facts:
 def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -> Facts:
     key, concept = grade["term_key"], grade["concept_id"]
     matched = "code" if grade["match_method"] in ("llt_code", "pt_code") else "term_key"
-    rows = _rows(run.table("map_terms"), concept_id=concept, **{matched: key}) if concept else []
+    rows = rows_of(run.table("map_terms"), concept_id=concept, **{matched: key}) if concept else []
     rows = [row for row in rows if row["scale_version"] in (grade["scale_version"], "any")] or rows
     if matched == "term_key":  # a term is listed once more with each of its codes
         rows = [row for row in rows if not row["code"]] or rows
-    label = [row["label"] for row in _rows(run.table("map_concepts"), concept_id=concept)] if concept else []
+    label = (
+        [row["label"] for row in rows_of(run.table("map_concepts"), concept_id=concept)] if concept else []
+    )
     return {
         "verbatim": record["verbatim_term"],
         "preferred_term": record["preferred_term"],
@@ -158,7 +151,7 @@ def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -
         "codes": [code for code in (record["llt_code"], record["pt_code"]) if code],
         "class": record["body_system"],
         "normalised": key,
-        "match_method": _coded(vocabulary.MATCH_METHODS, grade["match_method"]),
+        "match_method": coded(vocabulary.MATCH_METHODS, grade["match_method"]),
         "concept": {"code": concept, "label": label[0] if label else None},
         "decided_by": grade["mapping_layer"],
         "term_rows": [
@@ -175,7 +168,7 @@ def _term(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -
 
 
 def _grade(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -> Facts:
-    wanted = dict.fromkeys([*_split(grade["source_rules"]), grade["rule_id"]])
+    wanted = dict.fromkeys([*split(grade["source_rules"]), grade["rule_id"]])
     shown = (
         "rule_id", "source_text", "decision", "rationale", "source", "domains", "low", "point", "high",
         "disposition", "requires", "review_reason", "layer",
@@ -184,12 +177,12 @@ def _grade(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) 
     return {
         "as_written": record["grade_text"],
         "read_as": grade["source_grade"],
-        "status": _coded(vocabulary.GRADE_STATUSES, grade["grade_status"]),
-        "scale": _coded(vocabulary.SCALES, grade["scale"]),
+        "status": coded(vocabulary.GRADE_STATUSES, grade["grade_status"]),
+        "scale": coded(vocabulary.SCALES, grade["scale"]),
         "version": grade["scale_version"],
-        "rule": _rule(grade["rule_id"]),
+        "rule": kernel_rule(grade["rule_id"]),
         "grade_rows": [
-            {name: _split(row[name]) if name in ("domains", "requires") else row[name] for name in shown}
+            {name: split(row[name]) if name in ("domains", "requires") else row[name] for name in shown}
             for row in rows
         ],
     }
@@ -197,25 +190,26 @@ def _grade(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) 
 
 def _window(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any]) -> Facts:
     subject, event = grade["subject_id"], grade["event_id"]
-    infusions = _rows(run.table("core_infusions"), subject_id=subject)
-    contributions = _rows(run.table("core_event_windows"), subject_id=subject, event_id=event)
+    infusions = rows_of(run.table("core_infusions"), subject_id=subject)
+    contributions = rows_of(run.table("core_event_windows"), subject_id=subject, event_id=event)
     return {
         "onset_as_written": record["start_text"],
-        "onset": _span(record["start_earliest"], record["start_latest"]),
+        "onset": span(record["start_earliest"], record["start_latest"]),
         "end_as_written": record["end_text"],
         "infusion": grade["infusion_number"],
         "infusion_date": next(
             (row["infusion_text"] for row in infusions if row["infusion_number"] == grade["infusion_number"]),
             None,
         ),
-        "onset_day": _span(grade["onset_day_earliest"], grade["onset_day_latest"]),
-        "status": _coded(vocabulary.WINDOW_STATUSES, grade["window_status"]),
+        "onset_day": span(grade["onset_day_earliest"], grade["onset_day_latest"]),
+        "status": coded(vocabulary.WINDOW_STATUSES, grade["window_status"]),
         "contributions": [
             {
                 "infusion": row["infusion_number"],
                 "window": f"day 0 to {row['window_days']}",
                 "status": row["window_status"],
-                "interval": _interval(row),
+                "assessments": kernel_rule(row["evidence_rule"]) if row["evidence_rule"] else None,
+                "interval": interval(row),
             }
             for row in contributions
         ],
@@ -223,117 +217,20 @@ def _window(run: StoredRun, grade: Mapping[str, Any], record: Mapping[str, Any])
 
 
 def _subject(run: StoredRun, subject: str) -> list[Facts]:
-    rows = _rows(run.table("core_subject_grades"), subject_id=subject, infusion_number=0)
+    rows = rows_of(run.table("core_subject_grades"), subject_id=subject, infusion_number=0)
     return [
         {
             "window": f"day 0 to {row['window_days']}",
-            "outcome": _coded(vocabulary.OUTCOMES, row["outcome"]),
-            "interval": _interval(row),
+            "outcome": coded(vocabulary.OUTCOMES, row["outcome"]),
+            "interval": interval(row),
         }
         for row in rows
     ]
 
 
-def _rule(rule_id: str) -> Facts:
-    """A kernel rule with its sentence; a grade row of the release is printed in full elsewhere."""
-    sentence, source = RULES.get(rule_id, ("The grade row of the mapping release shown below.", None))
-    return {"code": rule_id, "meaning": sentence, "source": source}
-
-
-def _coded(words: Mapping[str, str], code: str | None) -> Facts:
-    return {"code": code, "meaning": words.get(code) if code is not None else None}
-
-
-def _interval(row: Mapping[str, Any], prefix: str = "") -> Facts:
-    return {name: row[f"{prefix}{name}"] for name in ("low", "point", "high")}
-
-
-def _span(first: object, last: object) -> str | None:
-    if first is None and last is None:
-        return None
-    return (
-        str(first)
-        if first == last
-        else f"{'?' if first is None else first} .. {'?' if last is None else last}"
-    )
-
-
-def _split(text: str | None) -> list[str]:
-    return text.split("|") if text else []
-
-
-def _rows(frame: pl.DataFrame, **values: object) -> list[Facts]:
-    return list(frame.filter([pl.col(name) == value for name, value in values.items()]).iter_rows(named=True))
-
-
 def _only(run: StoredRun, table: str, **values: object) -> Facts:
-    return _rows(run.table(table), **values)[0]
+    return rows_of(run.table(table), **values)[0]
 
 
 def _natural(event: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", event)]
-
-
-def print_facts(facts: Mapping[str, Any]) -> None:
-    """Sections with indented lines; wrapped to the width of a terminal, whole when piped."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    for number, (title, section) in enumerate(facts.items()):
-        if number:
-            print()
-        print(title.upper())
-        for line in _lines(section, 1):
-            if not width:
-                print(line)
-                continue
-            indent = " " * (len(line) - len(line.lstrip()) + 4)
-            for part in textwrap.wrap(
-                line, max(width, 40), subsequent_indent=indent, drop_whitespace=True
-            ) or [""]:
-                print(part)
-
-
-def _lines(value: object, depth: int) -> Iterable[str]:
-    pad = "  " * depth
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            inline = _inline(item)
-            if inline is not None:
-                yield f"{pad}{visible(name)}: {inline}"
-            else:
-                yield f"{pad}{visible(name)}:"
-                yield from _lines(item, depth + 1)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        if not value:
-            yield f"{pad}none"
-        for item in value:
-            inline = _inline(item)
-            if inline is not None:
-                yield f"{pad}- {inline}"
-            else:
-                first, *rest = _lines(item, depth + 1)
-                yield f"{pad}- {first.lstrip()}"
-                yield from rest
-    else:
-        yield f"{pad}{visible(value)}"
-
-
-def _inline(value: object) -> str | None:
-    """One-line form of a value; None when it needs lines of its own."""
-    if isinstance(value, Mapping):
-        names = list(value)
-        if names == ["low", "point", "high"]:
-            return " / ".join(visible(value[name]) for name in names) + "  (low / point / high)"
-        if names[:2] == ["code", "meaning"] and len(names) <= 3:
-            said = [visible(part) for part in list(value.values())[1:] if part is not None]
-            return "  ".join([visible(value["code"]), *(f"({part})" for part in said)])
-        return None
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if not value:
-            return "none"
-        if (
-            all(not isinstance(item, Mapping) for item in value)
-            and sum(len(str(item)) for item in value) < 100
-        ):
-            return ", ".join(visible(item) for item in value)
-        return None
-    return EMPTY if value is None else visible(value)
