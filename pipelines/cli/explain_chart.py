@@ -144,12 +144,14 @@ def _said_result(result: Facts) -> Iterable[str]:
         else:
             change = f"adverse events alone, no assessment read, allow {said_interval(alone)}"
         yield f"{change}."
-    counted = f"counted: {_count(result['events'], 'event row')}, {_count(result['assessments'], 'assessed domain')}"
+    counted = ", ".join(
+        (_count(result["events"], "event row"), _count(result["assessments"], "assessed domain"))
+    )
     late = f"; later than the window: {result['late_events']}" if result["late_events"] else ""
     lost = (
         f"; event rows that could not be used: {result['rejected_rows']}" if result["rejected_rows"] else ""
     )
-    yield f"{counted}{late}{lost}."
+    yield f"counted: {counted}{late}{lost}."
 
 
 def _count(number: int, noun: str) -> str:
