@@ -237,7 +237,7 @@ class CoreContradictions(Table):
 @table(
     "core_closing_facts",
     grain="one fact that would help to settle one threshold of one subject in the primary window",
-    key=("study_id", "subject_id", "threshold", "fact", "first_day"),
+    key=("study_id", "subject_id", "threshold", "fact", "infusion_number", "first_day"),
 )
 class CoreClosingFacts(Table):
     """For each threshold that the record leaves open, the smallest set of facts that would settle it.
@@ -250,6 +250,9 @@ class CoreClosingFacts(Table):
     subject_id: str = column("Subject identifier", origin="USUBJID")
     threshold: pl.Int8 = column("Grade threshold; 1 is the primary outcome (any ICANS)", ge=1, le=5)
     fact: str = column("The fact, in the words of the responsible rules")
+    infusion_number: pl.Int32 = column(
+        "Infusion that the days count from; 0 where the fact is not about days", ge=0
+    )
     first_day: pl.Int32 = column("First day it is needed for; -1 where the days are not known", ge=-1)
     last_day: pl.Int32 = column("Last day it is needed for; -1 where the days are not known", ge=-1)
     sentence: str = column("The fact with its days, e.g. 'ICE score on days 6 to 9'")
