@@ -19,6 +19,7 @@ Facts = Mapping[str, Any]
 WIDTH: Final = 100
 _NARROWEST: Final = 60
 _HIGHEST: Final = 5
+_ESTIMATES: Final = ("low", "point", "high")
 _HEADER: Final = f"{'day (study day)':>17}  {'ICANS':<13} 012345 CSA  recorded"
 _LEGEND: Final = (
     "Days: the infusion is day 0; in brackets the CDISC study day, in which it is day 1. Bar: one place per "
@@ -35,10 +36,11 @@ def print_story(facts: Facts) -> None:
         (
             _headline(facts),
             *(_chart(infusion) for infusion in facts["infusions"]),
+            _legend(facts["infusions"]),
             _events(facts["events"]),
             _assessments(facts["assessments"]),
             _contradictions(facts["contradictions"]),
-            _closing(facts["would_close_it"]),
+            _closing(facts["would_close_it"], facts["results"]),
             _rejected(facts["rejected_rows"]),
             _run(facts["run"]),
         )
@@ -120,17 +122,25 @@ def _result(result: Facts) -> Lines:
         return
     for sentence in _said_result(result):
         yield f"    {sentence}", 6
-    ends = {"low": "at least", "point": "most defensible", "high": "at most"}
-    for end, words in ends.items():
-        grade, driver = result["interval"][end], result["drivers"][end]
-        if not driver["rules"]:
-            continue
-        domains = ", ".join(driver["domains"]) or "no domain"
-        yield f"    {words} {grade} by {domains}:", 6
-        for rule in driver["rules"]:
-            yield f"      {rule['meaning'] or 'a row of the mapping release'} ({rule['code']})", 8
+    yield from _drivers(result)
     for reason in result["review"]:
         yield f"    for a person: {reason['meaning'] or reason['code']}", 6
+
+
+def _drivers(result: Facts) -> Lines:
+    """What set each end of the interval; ends that are the same grade by the same rules are told once."""
+    words = {"low": "at least", "point": "most defensible", "high": "at most"}
+    told: dict[tuple[object, str], list[str]] = {}
+    for end in words:
+        driver = result["drivers"][end]
+        if driver["rules"]:
+            told.setdefault((result["interval"][end], repr(driver)), []).append(end)
+    for (grade, _), ends in told.items():
+        driver = result["drivers"][ends[0]]
+        how = "grade" if len(ends) == len(words) else ", ".join(words[end] for end in ends)
+        yield f"    {how} {grade} by {', '.join(driver['domains']) or 'no domain'}:", 6
+        for rule in driver["rules"]:
+            yield f"      {rule['meaning'] or 'a row of the mapping release'} ({rule['code']})", 8
 
 
 def _said_result(result: Facts) -> Iterable[str]:
@@ -169,10 +179,17 @@ def _chart(infusion: Facts) -> Lines:
         days = [day for _, (day, _) in group]
         text = next(text for day, text in lines if day is days[0])
         yield f"{_day_span(days):>17}  {text}", 47
-    yield f"  {_LEGEND}", 2
+    courses: dict[str, list[str]] = {}
     for course in infusion["courses"]:
         if course["onset_day"] is not None:
-            yield _course(course), 4
+            courses.setdefault(_course(course), []).append(course["estimate"])
+    for text, estimates in courses.items():
+        yield f"  course by {', '.join(sorted(estimates, key=_ESTIMATES.index))}: {text}", 4
+
+
+def _legend(infusions: Sequence[Facts]) -> Lines:
+    if any(infusion["days"] for infusion in infusions):
+        yield _LEGEND, 2
 
 
 def _run_key(place: int, line: tuple[Facts, str]) -> tuple[int, str]:
@@ -236,11 +253,11 @@ def _course(course: Facts) -> str:
         if course["is_unresolved"]
         else (f"over on day {course['resolution_day']}")
     )
-    again = f", {course['recurrences']} recurrences" if course["recurrences"] else ""
+    again = f", {_count(course['recurrences'], 'recurrence')}" if course["recurrences"] else ""
     return (
-        f"  course by {course['estimate']}: onset day {course['onset_day']} (study day "
+        f"onset day {course['onset_day']} (study day "
         f"{course['onset_study_day']}){late}, peak grade {course['peak_grade']} on day {course['peak_day']}, "
-        f"{course['duration_days']} days, {after}{again}; CRS: {course['crs_relation']}"
+        f"{_count(course['duration_days'], 'day')}, {after}{again}; CRS: {course['crs_relation']}"
     )
 
 
@@ -255,9 +272,8 @@ def _events(events: Sequence[Facts]) -> Lines:
             f"{event['days'] or 'unknown'} ({event['place']})",
             6,
         )
-        role = f" {event['cause']['meaning']}" if event["cause"] else ""
-        yield f"      {event['disposition']['meaning']}{role}", 8
-        if not event["domains"] and not event["by_the_row_alone"]["high"]:
+        yield f"      {(event['cause'] or event['disposition'])['meaning']}", 8
+        if not event["by_the_row_alone"]["high"]:
             continue
         domains = ", ".join(event["domains"]) or "any domain"
         yield (
@@ -282,7 +298,8 @@ def _assessments(rows: Sequence[Facts]) -> Lines:
         return
     yield "ASSESSMENTS, by moment and domain", 2
     for row in rows:
-        day = f"day {row['days']}" if row["days"] else "day unknown"
+        is_before = row["window"]["code"] == "before_infusion"
+        day = "before the infusion" if is_before else f"day {row['days'] or 'unknown'}"
         covers = "" if row["covers_its_day"] else "  covers no day"
         yield (
             f"  {row['moment']}  {day}  {row['domain']} {said_interval(row['interval'])}  "
@@ -315,10 +332,21 @@ def _places(places: Sequence[str]) -> str:
     return f"{shown} and {len(places) - 3} more" if len(places) > 3 else shown
 
 
-def _closing(rows: Sequence[Facts]) -> Lines:
+def _closing(rows: Sequence[Facts], results: Sequence[Facts]) -> Lines:
     yield "WHAT WOULD CLOSE IT", 2
     if not rows:
-        yield "  nothing is open in the headline window", 2
+        is_open = any(
+            result["is_primary"] and result["interval"]["low"] < result["interval"]["high"]
+            for result in results
+        )
+        yield (
+            (
+                "  no rule names a fact that would settle it"
+                if is_open
+                else "  nothing is open in the headline window"
+            ),
+            2,
+        )
     for threshold, group in itertools.groupby(
         rows, key=lambda row: (row["impact"]["meaning"], row["threshold"])
     ):

@@ -108,6 +108,7 @@ def _moments(run: StoredRun, subject: str, number: int, start: date) -> dict[int
 
     A moment that follows no infusion counts from the first one.
     """
+    unread = unread_values(run, subject)
     found: dict[int, dict[str, Facts]] = {}
     for row in _of(run, "core_assessment_grades", subject):
         on = _certain_date(row["assessed_earliest"], row["assessed_latest"])
@@ -116,7 +117,7 @@ def _moments(run: StoredRun, subject: str, number: int, start: date) -> dict[int
         moment = found.setdefault((on - start).days, {}).setdefault(
             row["moment"], {"moment": row["moment"], "time": _time(row), "says": [], "domains": []}
         )
-        moment["says"].append(said_items(row["evidence"]))
+        moment["says"].append(said_items(said_unread(row, unread)))
         moment["domains"].append(
             {
                 "domain": row["domain"],
@@ -137,6 +138,29 @@ def _moments(run: StoredRun, subject: str, number: int, start: date) -> dict[int
         ]
         for day, moments in found.items()
     }
+
+
+Unread = Mapping[tuple[datetime | None, str], str]
+"""What is written where a value cannot be read or cannot be, by first instant of the moment and item."""
+
+
+def unread_values(run: StoredRun, subject: str) -> Unread:
+    """The cells of a subject's assessments that gave no value."""
+    return {
+        (row["assessed_earliest"], row["item"]): row["value_text"]
+        for row in _of(run, "core_assessments", subject)
+        if row["value_status"] in ("impossible", "unreadable")
+    }
+
+
+def said_unread(row: Row, unread: Unread) -> str:
+    """The evidence of a moment, with what is written where the run only says that it is no value."""
+    parts = []
+    for part in split(row["evidence"]):
+        item, _, value = part.partition("=")
+        text = unread.get((row["assessed_earliest"], item))
+        parts.append(part if text is None else f"{item}={text} ({value})")
+    return "|".join(parts)
 
 
 def _placed(row: Row, start: date) -> _Days:

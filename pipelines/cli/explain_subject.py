@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipelines.cli.explain_causes import cause_roles
 from pipelines.cli.explain_chart import print_story
-from pipelines.cli.explain_days import chart_days
+from pipelines.cli.explain_days import chart_days, said_unread, unread_values
 from pipelines.cli.facts import (
     Facts,
     coded,
@@ -193,7 +193,11 @@ def _events(run: StoredRun, subject: str) -> list[Facts]:
                 "domains": split(row["domains"]),
                 "by_the_row_alone": interval(row, "release_"),
                 "interval": interval(row),
-                "context": [_rule(code) for code in split(row["context_rules"])],
+                "context": [
+                    _rule(code)
+                    for code in split(row["context_rules"])
+                    if code not in {window["evidence_rule"] for window in mine}
+                ],
                 "windows": [
                     {
                         "infusion": window["infusion_number"],
@@ -212,6 +216,7 @@ def _events(run: StoredRun, subject: str) -> list[Facts]:
 
 def _assessments(run: StoredRun, subject: str) -> list[Facts]:
     rows = _of(run, "core_assessment_grades", subject)
+    unread = unread_values(run, subject)
     rows.sort(key=lambda row: (row["assessed_earliest"] is None, row["assessed_earliest"], row["domain"]))
     return [
         {
@@ -220,7 +225,7 @@ def _assessments(run: StoredRun, subject: str) -> list[Facts]:
             "days": span(row["day_earliest"], row["day_latest"]),
             "domain": row["domain"],
             "evidence": row["evidence"],
-            "says": said_items(row["evidence"]),
+            "says": said_items(said_unread(row, unread)),
             "rule": _rule(row["rule_id"]),
             "measured": interval(row, "measured_"),
             "interval": interval(row),
