@@ -196,6 +196,9 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
         columns.pop(field_of, None)
         filled = [name for name in rivals if _is_informative(field_of, cells[name])]
         columns |= {field_of: filled[0]} if filled else {}
+        if columns.get("severity") == columns.get("grade"):
+            # The severity is the grade itself.
+            columns.pop("severity", None)
     return FoundFile(path, role, FileSpec(**options), header, raw.rows_in, cells, columns, tuple(notes))
 
 

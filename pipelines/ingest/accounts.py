@@ -105,6 +105,9 @@ def source_rows(
         ("subjects", CoreSubjects.info().key[1:]),
         ("infusions", ("subject_id",)),
         ("sedation", ("subject_id",)),
+        ("assessments", ("subject_id",)),
+        ("crs", ("subject_id",)),
+        ("medical_history", ("subject_id",)),
     ):
         frames = [frame.select("source_file", "source_row", *key) for frame in staged[table_name]]
         if frames:
@@ -125,7 +128,8 @@ _FILTERED = Rule(
     "STG-ROWS-FILTERED",
     "*",
     "info",
-    "Rows left out because the manifest says so: files[].where, infusions.products or infusions.source",
+    "Rows left out because the manifest says so (files[].where, files[].codes, infusions.products or "
+    "infusions.source) or because an assessment row holds nothing",
     "none, if these are the rows the study means to leave out",
 )
 _READER = Rule(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import polars as pl
@@ -135,17 +135,20 @@ class FileCells:
         self.frame = self.frame.drop(_RULE)
 
     def _keep_problems(self, name: str, target: str, rows: pl.DataFrame) -> None:
-        if not rows.height:
-            return
+        if rows.height:
+            self.keep_problems(rows, column=pl.lit(self.columns[name]), target=target, text=pl.col(name))
+
+    def keep_problems(self, rows: pl.DataFrame, *, column: pl.Expr, target: str, text: pl.Expr) -> None:
+        """Keep the given cells with the rule in `__rule` of each."""
         self.problems.append(
             rows.select(
                 study_id=pl.lit(self.manifest.study),
                 table_name=pl.lit(self.table_name),
                 source_file="source_file",
                 source_row="source_row",
-                column_name=pl.lit(self.columns[name]),
+                column_name=column,
                 field_name=pl.lit(target),
-                text=pl.col(name),
+                text=text,
                 rule_id=pl.col(_RULE),
             ).cast(pl.Schema(CoreParseProblems.polars_schema()))
         )
@@ -195,6 +198,13 @@ def clean(column: pl.Expr) -> pl.Expr:
 def clean_code(column: pl.Expr) -> pl.Expr:
     """A cleaned identifier or code; a whole number that SAS or Excel wrote as 7.0 is 7."""
     return clean(column).str.replace(_POINT_ZERO, "$1")
+
+
+def with_time_text(date: str, time: str) -> pl.Expr:
+    """A date as written with the time of its own column behind it; null without a date."""
+    return pl.when(pl.col(date).is_not_null()).then(
+        pl.concat_str(date, time, separator=" ", ignore_nulls=True)
+    )
 
 
 def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> FileCells:
@@ -248,9 +258,10 @@ def summed_findings(study_id: str, files: Sequence[FileCells]) -> list[dict[str,
     for (_, table_name, column), parts in merged.items():
         places = pl.concat([part[1] for part in parts])
         total = sum(part[2] for part in parts)
+        actions = "; ".join(sorted({part[0].next_action for part in parts}))
         rows.append(
             finding(
-                parts[0][0],
+                replace(parts[0][0], next_action=actions),
                 study_id,
                 table_name,
                 count=places.height,

@@ -10,10 +10,11 @@ Decisions
 - Rows of one subject with the same infusion day are one infusion (a split bag); its start is the earlier
   of the two. Rows whose date is not whole are one infusion only if they say the same. A row without a
   date is an infusion at an unknown time, last in number.
-- A subject is anyone with a subject row, an event row (rejected ones too) or an infusion. One whose
-  subject rows contradict each other is listed, with unknown age and vital status.
-- Population (GRADING.md 2): developmental delay is child; else the age at the first infusion by birth
-  date decides where it is certain, else the recorded age; exactly 12.0 is adult; no age is unknown.
+- A subject is anyone with a subject row, an event or assessment row (rejected ones too) or an infusion.
+  One whose subject rows contradict each other is listed, with unknown age and vital status.
+- Which scale applies at a subject's age is decided in `populations`.
+- Of an assessment row with several items, all items are used or none: it is rejected as a whole. Repeated
+  assessments are kept: two values of one item at one moment are both possible (GRADING.md 4.1).
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from typing import Final
 
 import polars as pl
 
+from pipelines.ingest.assessment_rules import (
+    ASSESSMENT_RULES,
+    CRS_RULES,
+    HISTORY_RULES,
+    beside_moments,
+)
 from pipelines.ingest.findings import Rule, finding, findings_frame
+from pipelines.ingest.populations import derive_population
 from pipelines.ingest.rules import (
     EVENT_RULES,
     INFUSION_RULES,
@@ -32,6 +40,7 @@ from pipelines.ingest.rules import (
     run_rules,
 )
 from pipelines.ingest.splitting import PLACE, REJECTIONS, assert_validation_is_on, split_rows
+from schemas.assessments import CoreAssessments, CoreCrs, CoreMedicalHistory
 from schemas.base import SEPARATOR
 from schemas.errors import SchemaError
 from schemas.evidence import (
@@ -49,7 +58,10 @@ from schemas.manifest import StudyManifest
 
 Tables = dict[str, pl.DataFrame]
 
-_ADULT_FROM_YEARS: Final = 12
+_SPLIT_TABLES: Final = (
+    *("adverse_events", "subjects", "infusions", "sedation"),
+    *("assessments", "crs", "medical_history"),
+)
 _MERGED: Final = Rule(
     "CHK-INFUSION-SPLIT",
     "infusion_earliest",
@@ -84,7 +96,8 @@ def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
     """Split staged rows into valid and rejected, build subjects and infusions, run every rule.
 
     Returns the tables `core_adverse_events`, `core_subjects`, `core_infusions`, `core_sedation`,
-    `core_parse_problems`, `core_rejected_rows` and `core_findings`, canonical and validated. Raises
+    `core_assessments`, `core_crs`, `core_medical_history`, `core_parse_problems`, `core_rejected_rows` and
+    `core_findings`, canonical and validated. Raises
     `SchemaError` when a whole table does not fit its schema, when the rows do not add up, or when
     validation has been switched off in the environment.
     """
@@ -105,9 +118,15 @@ def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
     rejected.append(lost)
     sedation, lost = split_rows(staged["staged_sedation"], CoreSedation, "sedation", cells)
     rejected.append(lost)
+    assessments, lost = split_rows(staged["staged_assessments"], CoreAssessments, "assessments", cells)
+    rejected.append(lost)
+    crs, lost = split_rows(staged["staged_crs"], CoreCrs, "crs", cells)
+    rejected.append(lost)
+    history, lost = split_rows(staged["staged_medical_history"], CoreMedicalHistory, "medical_history", cells)
+    rejected.append(lost)
     every_rejected = pl.concat(rejected)
     infusions, rows = _number_infusions(doses, manifest)
-    subjects, wide = _list_subjects(events, listed, infusions, every_rejected, manifest)
+    subjects, wide = _list_subjects(events, assessments, listed, infusions, every_rejected, manifest)
     rows += _rejection_findings(staged, every_rejected, manifest)
     rows += _study_findings(manifest, infusions, events)
     has_table = any(file.role == "subjects" for file in manifest.files)
@@ -115,14 +134,14 @@ def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
         has_subject_table=pl.lit(value=has_table), has_infusions=pl.lit(value=infusions.height > 0)
     )
     beside = known.drop("source_file", "source_row", "arm", "sex", "study_id")
-    rows += run_rules(
-        EVENT_RULES,
-        events.join(beside, on="subject_id", how="left").with_columns(
-            cutoff=pl.lit(cutoff_instant(manifest), pl.Datetime("us"))
-        ),
-        manifest.study,
-        "core_adverse_events",
-    )
+    beside = beside.with_columns(cutoff=pl.lit(cutoff_instant(manifest), pl.Datetime("us")))
+    for rules, frame, name in (
+        (EVENT_RULES, events, "core_adverse_events"),
+        (ASSESSMENT_RULES, beside_moments(assessments), "core_assessments"),
+        (CRS_RULES, crs, "core_crs"),
+        (HISTORY_RULES, history, "core_medical_history"),
+    ):
+        rows += run_rules(rules, frame.join(beside, on="subject_id", how="left"), manifest.study, name)
     rows += run_rules(SUBJECT_RULES, known, manifest.study, "core_subjects")
     rows += run_rules(INFUSION_RULES, infusions, manifest.study, "core_infusions")
     rows += run_rules(SEDATION_RULES, sedation, manifest.study, "core_sedation")
@@ -134,6 +153,9 @@ def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
             (CoreSubjects, subjects),
             (CoreInfusions, infusions),
             (CoreSedation, sedation),
+            (CoreAssessments, assessments),
+            (CoreCrs, crs),
+            (CoreMedicalHistory, history),
             (CoreParseProblems, staged["core_parse_problems"]),
             (CoreRejectedRows, every_rejected),
             (CoreFindings, findings),
@@ -180,6 +202,7 @@ def _number_infusions(
 
 def _list_subjects(
     events: pl.DataFrame,
+    assessments: pl.DataFrame,
     listed: pl.DataFrame,
     infusions: pl.DataFrame,
     rejected: pl.DataFrame,
@@ -202,7 +225,10 @@ def _list_subjects(
     first = infusions.filter(pl.col("infusion_number") == 1).select(
         "subject_id", "infusion_earliest", "infusion_latest"
     )
-    everyone = pl.concat([in_table, with_event, infusions.select("subject_id")]).unique()
+    assessed = pl.concat(
+        [assessments.select("subject_id"), rejected.filter(of_table == "assessments").select("subject_id")]
+    ).drop_nulls()
+    everyone = pl.concat([in_table, with_event, assessed, infusions.select("subject_id")]).unique()
     here = pl.lit(value=True)
     wide = (
         everyone.join(listed.drop("study_id"), on="subject_id", how="left")
@@ -219,45 +245,8 @@ def _list_subjects(
             recorded_age=pl.col("age_years"),
         )
     )
-    wide = derive_population(wide)
+    wide = derive_population(wide, manifest.age_recorded_at)
     return wide.select(list(CoreSubjects.polars_schema())), wide
-
-
-def derive_population(subjects: pl.DataFrame) -> pl.DataFrame:
-    """Add `age_from_birth`, `age_years` and `population` from birth, first infusion and recorded age.
-
-    Ranges decide only where all their days agree: a birth year that leaves both sides of the twelfth
-    birthday open, or a birth after the infusion, leaves the recorded age to decide, and without one the
-    population is unknown.
-    `age_from_birth` is null unless both days are exact.
-    """
-    birth, birth_last = pl.col("birth_earliest").dt.date(), pl.col("birth_latest").dt.date()
-    given, given_last = pl.col("infusion_earliest").dt.date(), pl.col("infusion_latest").dt.date()
-    born = given_last >= birth
-    twelve = f"{_ADULT_FROM_YEARS}y"
-    adult = born & (given >= birth_last.dt.offset_by(twelve))
-    child = born & (given_last < birth.dt.offset_by(twelve))
-    exact = (birth == birth_last) & (given == given_last) & (given >= birth)
-    had_birthday = (given.dt.month() * 100 + given.dt.day()) >= (birth.dt.month() * 100 + birth.dt.day())
-    years = given.dt.year() - birth.dt.year() - (~had_birthday).cast(pl.Int32)
-    last_birthday = birth.dt.offset_by(pl.format("{}y", years))
-    share = (given - last_birthday).dt.total_days() / 365.25
-    from_birth = pl.when(exact & years.is_between(0, 129)).then((years + share).round(4))
-    recorded = pl.col("recorded_age")
-    return subjects.with_columns(age_from_birth=from_birth).with_columns(
-        age_years=pl.coalesce("age_from_birth", "recorded_age"),
-        population=pl.when(pl.col("has_developmental_delay").fill_null(value=False))
-        .then(pl.lit("child"))
-        .when(adult.fill_null(value=False))
-        .then(pl.lit("adult"))
-        .when(child.fill_null(value=False))
-        .then(pl.lit("child"))
-        .when(recorded.is_null())
-        .then(pl.lit("unknown"))
-        .when(recorded >= _ADULT_FROM_YEARS)
-        .then(pl.lit("adult"))
-        .otherwise(pl.lit("child")),
-    )
 
 
 # -- findings about the study as a whole -----------------------------------------------------------------
@@ -267,7 +256,7 @@ def _rejection_findings(
     staged: Tables, rejected: pl.DataFrame, manifest: StudyManifest
 ) -> list[dict[str, object]]:
     rows = []
-    for table_name in ("adverse_events", "subjects", "infusions", "sedation"):
+    for table_name in _SPLIT_TABLES:
         total = staged[f"staged_{table_name}"].height
         for rule in REJECTIONS:
             here = rejected.filter(

@@ -1,7 +1,7 @@
 """Which column of a file gives which field: the manifest's word first, then the SDTM or ADaM name.
 
 Only names and their look-up may live here, nothing that reads a cell.
-Sources: SDTMIG 3.4 (AE, DM, EX, CM, PR), ADaMIG 1.3 (ADSL, ADAE).
+Sources: SDTMIG 3.4 (AE, DM, EX, CM, PR, QS, FT, RS, FA, CE, MH, SUPPQUAL), ADaMIG 1.3 (ADSL, ADAE, BDS).
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ from typing import Final
 
 from schemas.errors import ManifestError
 from schemas.manifest import FIELDS, FileSpec
+
+ASSESSMENT_DOMAINS: Final = ("QS", "FT", "RS", "FA")
+"""SDTM domains that can hold assessments; no controlled term exists for ICE, CAPD or ICANS."""
+
+
+def _of_domains(end: str) -> tuple[str, ...]:
+    return tuple(domain + end for domain in ASSESSMENT_DOMAINS)
+
 
 DEFAULT_COLUMNS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "adverse_events": {
@@ -24,6 +32,7 @@ DEFAULT_COLUMNS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pt_code": ("AEPTCD",),
         "body_system": ("AEBODSYS", "AESOC"),
         "grade": ("AETOXGR", "ATOXGR", "AETOXGRN", "ATOXGRN"),
+        "severity": ("AESEV", "ASEV"),
         "scale": (),
         "scale_version": (),
         # ASTDT before ASTDTM: ADaM leaves the datetime empty, or imputes it, where only the date is known.
@@ -44,6 +53,7 @@ DEFAULT_COLUMNS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "sex": ("SEX",),
         "age": ("AGE", "AAGE"),
         "age_unit": ("AGEU", "AAGEU"),
+        "age_group": ("AGEGR1",),
         "birth_date": ("BRTHDTC", "BRTHDT"),
         "developmental_delay": (),
         "death_flag": ("DTHFL",),
@@ -67,6 +77,37 @@ DEFAULT_COLUMNS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "start": ("CMSTDTC", "EXSTDTC", "PRSTDTC", "ASTDT", "ASTDTM"),
         "end": ("CMENDTC", "EXENDTC", "PRENDTC", "AENDT", "AENDTM"),
     },
+    "assessments": {
+        "subject_id": ("USUBJID", "SUBJID"),
+        # ADTM before ADT: the time of day tells moments apart; staging fills its blanks from ADT.
+        "date": (*_of_domains("DTC"), "ADTM", "ADT"),
+        "time": (*_of_domains("TM"), "ATM"),
+        "test_code": (*_of_domains("TESTCD"), "PARAMCD", "QNAM"),
+        "value": (*_of_domains("STRESC"), *_of_domains("ORRES"), "AVALC", "QVAL"),
+        "value_number": (*_of_domains("STRESN"), "AVAL"),
+        "unit": (*_of_domains("STRESU"), *_of_domains("ORRESU"), "AVALU"),
+        "status": _of_domains("STAT"),
+        "reason": _of_domains("REASND"),
+        "sedated": (),
+        "event_id": ("IDVARVAL",),
+    },
+    "crs": {
+        "subject_id": ("USUBJID", "SUBJID"),
+        "grade": ("CETOXGR", "AETOXGR", "ATOXGR", "CETOXGRN", "ATOXGRN"),
+        "start": ("CESTDTC", "AESTDTC", "ASTDT", "ASTDTM", "CESTDT"),
+        "end": ("CEENDTC", "AEENDTC", "AENDT", "AENDTM", "CEENDT"),
+        "ongoing": ("CEONGO", "CEENRTPT", "CEENRF", "AEENRTPT", "AEENRF"),
+    },
+    "medical_history": {
+        "subject_id": ("USUBJID", "SUBJID"),
+        "verbatim_term": ("MHTERM",),
+        "lowest_level_term": ("MHLLT",),
+        "preferred_term": ("MHDECOD",),
+        "llt_code": ("MHLLTCD",),
+        "pt_code": ("MHPTCD",),
+        "body_system": ("MHBODSYS", "MHSOC"),
+        "start": ("MHSTDTC", "ASTDT", "ASTDTM", "MHSTDT"),
+    },
 }
 """Names looked for, in this order and in any case, when the manifest names no column."""
 
@@ -80,14 +121,22 @@ _REQUIRED: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "exposure": (("subject_id",), ("date",)),
     "infusions": (("subject_id",), ("date",)),
     "sedation": (("subject_id",), ("start",)),
+    # Without a date every row would be a moment of its own; the event of a SUPPAE row gives one.
+    "assessments": (("subject_id",), ("date", "event_id")),
+    "crs": (("subject_id",), ("start",)),
+    "medical_history": (("subject_id",), TERM_FIELDS),
 }
 """Per role, the groups of fields of which a file must give at least one."""
+_LONG_TABLE: Final = (("test_code",), ("value", "value_number"))
+"""The same for an assessment file with a row per item."""
 
 
 def candidates(role: str, field: str, scale: str) -> tuple[str, ...]:
     """Column names looked for when the manifest names none; no grade column is looked for on scale none."""
     if field == "grade" and role == "adverse_events" and scale in ("severity", "none"):
         return SEVERITY_GRADE_COLUMNS if scale == "severity" else ()
+    if field == "severity" and scale == "severity":
+        return ()
     return DEFAULT_COLUMNS[role][field]
 
 
@@ -110,18 +159,50 @@ def resolve_columns(spec: FileSpec, columns: Sequence[str], scale: str) -> dict[
         if field in spec.columns:
             named = find_column(columns, spec.columns[field])
             if named is None:
-                raise _absent(spec, field, columns)
+                raise _absent(spec, spec.columns[field], f"columns.{field}", columns)
             resolved[field] = named
             continue
         found = (find_column(columns, name) for name in candidates(spec.role, field, scale))
         first = next((column for column in found if column is not None), None)
         if first is not None:
             resolved[field] = first
-    for group in _REQUIRED[spec.role]:
+    if "severity" not in spec.columns and resolved.get("severity") == resolved.get("grade"):
+        # The severity is the grade itself: there is nothing beside it to compare.
+        resolved.pop("severity", None)
+    if spec.role == "assessments":
+        _keep_unit_of_value(spec, columns, resolved)
+    for group in (*_REQUIRED[spec.role], *(_LONG_TABLE if spec.codes else ())):
         require_field(spec, group, resolved, scale)
     if spec.role == "adverse_events" and scale != "none":
         require_field(spec, ("grade",), resolved, scale, advice=", or set grading.scale")
     return resolved
+
+
+def _keep_unit_of_value(spec: FileSpec, columns: Sequence[str], resolved: dict[str, str]) -> None:
+    """A unit found by its name counts only beside its own value: --STRESU is not the unit of --ORRES."""
+    if "unit" in spec.columns or "unit" not in resolved:
+        return
+    value = resolved.get("value", resolved.get("value_number", "")).upper()
+    stem = value.removesuffix("ORRES")
+    own = stem + "ORRESU" if stem != value else value[:-1] + "U" if value[:-1].endswith("STRES") else "AVALU"
+    unit = find_column(columns, own)
+    resolved.pop("unit")
+    if unit is not None:
+        resolved["unit"] = unit
+
+
+def require_item_columns(spec: FileSpec, columns: Sequence[str]) -> dict[str, str]:
+    """Item to column of an assessment file with a column per item.
+
+    Raises `ManifestError` when the file lacks a column the manifest names.
+    """
+    found: dict[str, str] = {}
+    for item, name in spec.items.items():
+        column = find_column(columns, name)
+        if column is None:
+            raise _absent(spec, name, f"items.{item}", columns)
+        found[item] = column
+    return found
 
 
 def require_field(
@@ -141,14 +222,15 @@ def require_field(
     )
 
 
-def _absent(spec: FileSpec, field: str, columns: Sequence[str]) -> ManifestError:
-    close = difflib.get_close_matches(spec.columns[field], list(columns), n=1, cutoff=0.5)
+def _absent(spec: FileSpec, name: str, key: str, columns: Sequence[str]) -> ManifestError:
+    close = difflib.get_close_matches(name, list(columns), n=1, cutoff=0.5)
     nearest = f"; nearest: {close[0]}" if close else ""
+    named = key.partition(".")[2]
     return ManifestError(
-        f"the manifest names this column for {field} but the file has no such column{nearest}",
+        f"the manifest names this column for {named} but the file has no such column{nearest}",
         file=spec.path,
-        column=spec.columns[field],
-        next_action=f"correct files[].columns.{field} in study.yaml; the file has: {', '.join(columns)}",
+        column=name,
+        next_action=f"correct files[].{key} in study.yaml; the file has: {', '.join(columns)}",
     )
 
 

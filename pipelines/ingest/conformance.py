@@ -13,11 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from pipelines.ingest.cells import FileCells, clean
-from pipelines.ingest.column_names import find_column
+from pipelines.ingest.cells import FileCells
 from pipelines.ingest.findings import Rule, finding
-from pipelines.ingest.parse_grades import read_grade
-from pipelines.ingest.raw import ROW
 from schemas.manifest import StudyManifest
 
 _PLACE: Final = ("source_file", "source_row")
@@ -143,20 +140,11 @@ def _fatal_contradictions(study_id: str, events: Sequence[FileCells]) -> dict[st
 
 
 def _severities(study_id: str, events: Sequence[FileCells]) -> dict[str, object]:
-    """Files that hold a toxicity grade and, beside it, AESEV or ASEV."""
-    frames = []
-    for file in events:
-        names = file.table.frame.columns
-        found = [column for column in (find_column(names, name) for name in ("AESEV", "ASEV")) if column]
-        if not found or file.columns.get("grade") in (None, found[0]):
-            continue
-        texts = file.table.frame.select(
-            pl.col(ROW).alias("source_row"), clean(pl.col(found[0])).alias("severity")
-        )
-        rows = file.frame.select(*_PLACE, "__grade").join(texts, on="source_row", how="left")
-        words = {text: read_grade(text).grade for text in rows.get_column("severity").drop_nulls().unique()}
-        severity = pl.col("severity").replace_strict(words, default=None, return_dtype=pl.Int8)
-        frames.append(rows.select(*_PLACE, pl.col("__grade").alias("grade"), severity.alias("severity")))
+    """Events with a toxicity grade and, beside it, a severity."""
+    frames = [
+        file.frame.select(*_PLACE, pl.col("__grade").alias("grade"), pl.col("__severity").alias("severity"))
+        for file in events
+    ]
     both = _stack(frames, ("grade", "severity"), pl.Int8).drop_nulls()
     agrees = (pl.col("grade") == pl.col("severity")) | ((pl.col("severity") == 3) & (pl.col("grade") == 4))
     return _result(SEVERITY_TOXICITY, study_id, "adverse_events", both.filter(~agrees), both.height)

@@ -23,8 +23,8 @@ AGE_RULES: Final[dict[str, str]] = {
     AGE_DECADE: "An age of one decade is 10 to 19 years: ICE and CAPD both stay possible",
 }
 
-# Years per unit; a year is 365.25 days.
-_UNITS: Final[dict[str, Fraction]] = {
+
+UNITS: Final[dict[str, Fraction]] = {
     unit: years
     for years, units in (
         (Fraction(1), ("YEARS", "YEAR", "YRS", "YR", "Y")),
@@ -36,6 +36,7 @@ _UNITS: Final[dict[str, Fraction]] = {
     )
     for unit in units
 }
+"""Years per unit; a year is 365.25 days."""
 _AGE: Final = re.compile(r"^(?P<number>-?[0-9]+(?:[.,][0-9]+)?) ?(?P<unit>[A-Z]*)$")
 
 
@@ -64,15 +65,15 @@ def read_age(text: str | None, unit: str | None, *, has_unit_column: bool) -> Re
     if found is None:
         return ReadAge(None, UNREADABLE_AGE)
     written, declared = found["unit"], fold(unit)
-    if written and declared and _UNITS.get(written) != _UNITS.get(declared):
+    if written and declared and UNITS.get(written) != UNITS.get(declared):
         return ReadAge(None, AGE_UNIT)
     name = written or declared or ("" if has_unit_column else "YEARS")
-    if name not in _UNITS:
+    if name not in UNITS:
         return ReadAge(None, AGE_UNIT)
     number = Fraction(found["number"].replace(",", "."))
-    if _UNITS[name] == 10 and 1 <= number < 2:
+    if UNITS[name] == 10 and 1 <= number < 2:
         return ReadAge(None, AGE_DECADE)
-    years = number * _UNITS[name]
+    years = number * UNITS[name]
     if not 0 <= years <= 130:
         return ReadAge(None, AGE_RANGE)
     return ReadAge(round(float(years), 6))

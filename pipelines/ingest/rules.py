@@ -30,7 +30,7 @@ class RowRule:
     fails: pl.Expr
 
 
-def _rule(
+def row_rule(
     rule_id: str,
     column: str,
     severity: Severity,
@@ -39,10 +39,12 @@ def _rule(
     fails: pl.Expr,
     next_action: str = _QUERY,
 ) -> RowRule:
+    """A rule in one call."""
     return RowRule(Rule(rule_id, column, severity, description, next_action), applies, fails)
 
 
-def _known(*columns: str) -> pl.Expr:
+def known(*columns: str) -> pl.Expr:
+    """Whether all of the columns have a value."""
     return pl.all_horizontal(pl.col(name).is_not_null() for name in columns)
 
 
@@ -52,47 +54,47 @@ _GRADED: Final = pl.col("scale") != "none"
 _FATAL: Final = pl.col("is_fatal").fill_null(value=False)
 
 EVENT_RULES: Final[tuple[RowRule, ...]] = (
-    _rule(
+    row_rule(
         "CHK-START-AFTER-END",
         "start_earliest",
         "error",
         "An event starts no later than it ends",
-        _known("start_earliest", "end_latest"),
+        known("start_earliest", "end_latest"),
         pl.col("start_earliest") > pl.col("end_latest"),
     ),
-    _rule(
+    row_rule(
         "CHK-ONSET-AFTER-DEATH",
         "start_earliest",
         "error",
         "An event starts no later than the subject dies",
-        _known("start_earliest", "death_latest"),
+        known("start_earliest", "death_latest"),
         pl.col("start_earliest") > pl.col("death_latest"),
     ),
-    _rule(
+    row_rule(
         "CHK-END-AFTER-DEATH",
         "end_earliest",
         "warning",
         "An event ends no later than the subject dies",
-        _known("end_earliest", "death_latest"),
+        known("end_earliest", "death_latest"),
         pl.col("end_earliest") > pl.col("death_latest"),
     ),
-    _rule(
+    row_rule(
         "CHK-EVENT-BEFORE-BIRTH",
         "start_latest",
         "error",
         "An event starts no earlier than the subject is born",
-        _known("start_latest", "birth_earliest"),
+        known("start_latest", "birth_earliest"),
         pl.col("start_latest") < pl.col("birth_earliest"),
     ),
-    _rule(
+    row_rule(
         "CHK-ONSET-AFTER-CUTOFF",
         "start_earliest",
         "warning",
         "An event starts no later than the data cut-off of the manifest",
-        _known("start_earliest", "cutoff"),
+        known("start_earliest", "cutoff"),
         pl.col("start_earliest") > pl.col("cutoff"),
     ),
-    _rule(
+    row_rule(
         "CHK-ONSET-MISSING",
         "start_earliest",
         "warning",
@@ -100,15 +102,15 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         _YES,
         pl.col("start_earliest").is_null(),
     ),
-    _rule(
+    row_rule(
         "CHK-ONSET-PARTIAL",
         "start_precision",
         "info",
         "The onset date is whole",
-        _known("start_earliest"),
+        known("start_earliest"),
         ~pl.col("start_precision").is_in(["day", "time"]),
     ),
-    _rule(
+    row_rule(
         "CHK-ONGOING-WITH-END",
         "is_ongoing",
         "warning",
@@ -116,7 +118,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("is_ongoing").fill_null(value=False),
         pl.col("end_earliest").is_not_null(),
     ),
-    _rule(
+    row_rule(
         "CHK-GRADE-MISSING",
         "grade",
         "warning",
@@ -124,16 +126,16 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         _GRADED,
         pl.col("grade_status") == "missing",
     ),
-    _rule(
+    row_rule(
         "CHK-GRADE-ZERO",
         "grade",
         "info",
         "A reported event has a grade above 0",
-        _known("grade"),
+        known("grade"),
         pl.col("grade") == 0,
         "grade 0 says that no event took place: ask why the row is there",
     ),
-    _rule(
+    row_rule(
         "CHK-VERSION-MISSING",
         "scale_version",
         "info",
@@ -142,23 +144,23 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("scale_version").is_null(),
         "set grading.version in study.yaml; until then every version stays possible",
     ),
-    _rule(
+    row_rule(
         "CHK-FATAL-BELOW-GRADE-5",
         "grade",
         "error",
         "A CTCAE event with a fatal outcome has grade 5",
-        _FATAL & _known("grade") & (pl.col("scale") == "ctcae"),
+        _FATAL & known("grade") & (pl.col("scale") == "ctcae"),
         pl.col("grade") < 5,
     ),
-    _rule(
+    row_rule(
         "CHK-GRADE-5-NOT-FATAL",
         "is_fatal",
         "error",
         "An event of grade 5 has a fatal outcome",
-        (pl.col("grade") == 5) & _known("is_fatal"),
+        (pl.col("grade") == 5) & known("is_fatal"),
         ~pl.col("is_fatal"),
     ),
-    _rule(
+    row_rule(
         "CHK-GRADE-5-ALIVE",
         "grade",
         "error",
@@ -166,7 +168,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         (pl.col("grade") == 5) & pl.col("vital_status").is_in(["dead", "alive"]),
         pl.col("vital_status") == "alive",
     ),
-    _rule(
+    row_rule(
         "CHK-FATAL-ALIVE",
         "is_fatal",
         "error",
@@ -174,23 +176,23 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         _FATAL & pl.col("vital_status").is_in(["dead", "alive"]),
         pl.col("vital_status") == "alive",
     ),
-    _rule(
+    row_rule(
         "CHK-FATAL-OUTCOME-DISAGREES",
         "outcome",
         "error",
         "An event flagged as leading to death has no other outcome",
-        _FATAL & _known("outcome"),
+        _FATAL & known("outcome"),
         pl.col("outcome").is_in(NON_FATAL_OUTCOMES),
     ),
-    _rule(
+    row_rule(
         "CHK-FATAL-NOT-SERIOUS",
         "is_serious",
         "warning",
         "A fatal event is serious",
-        _FATAL & _known("is_serious"),
+        _FATAL & known("is_serious"),
         ~pl.col("is_serious"),
     ),
-    _rule(
+    row_rule(
         "CHK-TERM-MISSING",
         "preferred_term",
         "error",
@@ -198,7 +200,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         _YES,
         pl.all_horizontal(pl.col(name).is_null() for name in _TERMS),
     ),
-    _rule(
+    row_rule(
         "CHK-CODED-TERM-MISSING",
         "preferred_term",
         "warning",
@@ -207,7 +209,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.all_horizontal(pl.col(name).is_null() for name in _CODED),
         "code the terms, or set grading.verbatim_terms",
     ),
-    _rule(
+    row_rule(
         "CHK-CLASS-MISSING",
         "body_system",
         "info",
@@ -216,7 +218,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("body_system").is_null(),
         "without a class an unmapped term counts as in scope",
     ),
-    _rule(
+    row_rule(
         "CHK-RELATIONSHIP-MISSING",
         "relationship",
         "info",
@@ -225,7 +227,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("relationship").is_null(),
         "none needed: a missing relationship changes no grade",
     ),
-    _rule(
+    row_rule(
         "CHK-OUTCOME-MISSING",
         "outcome",
         "info",
@@ -233,7 +235,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         _YES,
         pl.col("outcome").is_null() | (pl.col("outcome") == "unknown"),
     ),
-    _rule(
+    row_rule(
         "CHK-SPONSOR-FLAG-MISSING",
         "is_sponsor_neurotoxicity",
         "info",
@@ -242,7 +244,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("is_sponsor_neurotoxicity").is_null(),
         "name the flag under files[].columns.sponsor_neurotoxicity, if there is one",
     ),
-    _rule(
+    row_rule(
         "CHK-EVENT-SUBJECT-NOT-LISTED",
         "subject_id",
         "error",
@@ -251,7 +253,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         ~pl.col("is_in_subject_table"),
         "add the subject to the subject table; the subject is not in the denominator",
     ),
-    _rule(
+    row_rule(
         "CHK-EVENT-SUBJECT-NOT-INFUSED",
         "subject_id",
         "info",
@@ -263,7 +265,7 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
 """Rules on `core_adverse_events` with what is known of the subject beside each event."""
 
 SUBJECT_RULES: Final[tuple[RowRule, ...]] = (
-    _rule(
+    row_rule(
         "CHK-INFUSED-NOT-LISTED",
         "subject_id",
         "error",
@@ -271,7 +273,7 @@ SUBJECT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("has_subject_table") & pl.col("is_infused"),
         ~pl.col("is_in_subject_table"),
     ),
-    _rule(
+    row_rule(
         "CHK-INFUSED-WITHOUT-EVENT",
         "subject_id",
         "info",
@@ -280,7 +282,7 @@ SUBJECT_RULES: Final[tuple[RowRule, ...]] = (
         ~pl.col("has_event"),
         "make sure that the adverse-event table is complete; silence counts as no event",
     ),
-    _rule(
+    row_rule(
         "CHK-AGE-MISSING",
         "age_years",
         "warning",
@@ -289,35 +291,44 @@ SUBJECT_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("age_years").is_null() & (pl.col("population") == "unknown"),
         "without an age both the ICE and the CAPD scale stay possible",
     ),
-    _rule(
+    row_rule(
+        "CHK-AGE-AT-CONSENT",
+        "population",
+        "warning",
+        "An age of 11 that was recorded at consent is no longer in doubt at the infusion",
+        pl.col("recorded_age").is_not_null(),
+        pl.col("is_age_open"),
+        "give the birth date, or set age_recorded_at: infusion; until then ICE and CAPD both stay possible",
+    ),
+    row_rule(
         "CHK-AGE-BIRTH-DISAGREE",
         "age_years",
         "warning",
         "The recorded age fits the birth date at the first infusion, give or take a year",
-        _known("recorded_age", "age_from_birth"),
+        known("recorded_age", "age_from_birth"),
         (pl.col("recorded_age").floor() - pl.col("age_from_birth").floor()).abs() > 1,
     ),
-    _rule(
+    row_rule(
         "CHK-DEATH-BEFORE-INFUSION",
         "death_earliest",
         "error",
         "A subject dies no earlier than the first infusion",
-        _known("death_latest", "infusion_earliest"),
+        known("death_latest", "infusion_earliest"),
         pl.col("death_latest") < pl.col("infusion_earliest"),
     ),
-    _rule(
+    row_rule(
         "CHK-INFUSION-BEFORE-BIRTH",
         "birth_earliest",
         "error",
         "The first infusion is no earlier than birth",
-        _known("birth_earliest", "infusion_latest"),
+        known("birth_earliest", "infusion_latest"),
         pl.col("infusion_latest") < pl.col("birth_earliest"),
     ),
 )
 """Rules on `core_subjects`, with birth and first infusion beside each subject."""
 
 INFUSION_RULES: Final[tuple[RowRule, ...]] = (
-    _rule(
+    row_rule(
         "CHK-INFUSION-UNDATED",
         "infusion_earliest",
         "error",
@@ -326,19 +337,19 @@ INFUSION_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("infusion_earliest").is_null(),
         "find the date; until then the subject cannot be evaluated",
     ),
-    _rule(
+    row_rule(
         "CHK-INFUSION-PARTIAL",
         "infusion_precision",
         "warning",
         "The date of an infusion is whole",
-        _known("infusion_earliest"),
+        known("infusion_earliest"),
         ~pl.col("infusion_precision").is_in(["day", "time"]),
     ),
 )
 """Rules on `core_infusions`."""
 
 SEDATION_RULES: Final[tuple[RowRule, ...]] = (
-    _rule(
+    row_rule(
         "CHK-SEDATION-UNDATED",
         "start_earliest",
         "warning",
@@ -347,12 +358,12 @@ SEDATION_RULES: Final[tuple[RowRule, ...]] = (
         pl.col("start_earliest").is_null() | pl.col("end_latest").is_null(),
         "days that are not certainly under sedation do not count as sedated",
     ),
-    _rule(
+    row_rule(
         "CHK-SEDATION-START-AFTER-END",
         "start_earliest",
         "error",
         "Sedation starts no later than it ends",
-        _known("start_earliest", "end_latest"),
+        known("start_earliest", "end_latest"),
         pl.col("start_earliest") > pl.col("end_latest"),
     ),
 )

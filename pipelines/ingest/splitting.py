@@ -70,7 +70,10 @@ def assert_validation_is_on() -> None:
 def split_rows(
     frame: pl.DataFrame, model: type[Table], table_name: str, cells: pl.DataFrame, key: tuple[str, ...] = ()
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Valid and rejected rows; without a key, rows may repeat (split bags, several periods)."""
+    """Valid rows, and one rejected row per row of the file that cannot be used.
+
+    Without a key, rows may repeat (split bags, several periods, repeated assessments).
+    """
     unowned = frame.filter(pl.col("subject_id").is_null())
     valid, invalid = split_by_schema(frame.filter(pl.col("subject_id").is_not_null()), model)
     rejects = [
@@ -102,11 +105,15 @@ def split_rows(
                 "an earlier row of the table has exactly these cells",
             )
         )
-    lost = pl.concat(rejects)
+    # Several items of one row are one row of the file: all of them are used, or none.
+    lost = (
+        pl.concat(rejects).group_by(PLACE).agg(pl.all().sort_by("reason").first()).select(rejects[0].columns)
+    )
     kept = valid.join(lost, on=PLACE, how="anti")
-    if kept.height + lost.height != frame.height:
+    rows, used = (one.select(PLACE).n_unique() for one in (frame, kept))
+    if used + lost.height != rows:
         raise SchemaError(
-            f"{table_name}: {frame.height} rows staged but {kept.height} valid and {lost.height} rejected",
+            f"{table_name}: {rows} rows staged but {used} valid and {lost.height} rejected",
             next_action="report this defect; nothing was published",
         )
     return kept, lost

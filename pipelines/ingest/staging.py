@@ -20,7 +20,7 @@ Decisions
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
@@ -32,12 +32,13 @@ from pipelines.ingest.accounts import (
     reader_rejects,
     source_rows,
 )
-from pipelines.ingest.cells import FileCells, open_file, summed_findings
+from pipelines.ingest.cells import FileCells, open_file, summed_findings, with_time_text
 from pipelines.ingest.column_names import require_field
 from pipelines.ingest.conformance import conformance_findings
 from pipelines.ingest.findings import findings_frame
+from pipelines.ingest.parse_age_groups import AGE_GROUP_RULES, read_age_group
 from pipelines.ingest.parse_ages import AGE_RULES, read_age
-from pipelines.ingest.parse_grades import UNREADABLE_GRADE, read_grade
+from pipelines.ingest.parse_grades import HALF_GRADE, UNREADABLE_GRADE, read_grade
 from pipelines.ingest.parse_words import (
     DEATH,
     NON_FATAL_OUTCOMES,
@@ -50,6 +51,9 @@ from pipelines.ingest.parse_words import (
     read_version,
 )
 from pipelines.ingest.raw import RawStudy
+from pipelines.ingest.splitting import PLACE
+from pipelines.ingest.staging_assessments import date_by_events, stage_assessments
+from schemas.assessments import StagedAssessments, StagedCrs, StagedMedicalHistory
 from schemas.base import Table
 from schemas.errors import ManifestError
 from schemas.evidence import (
@@ -72,31 +76,43 @@ TABLE_OF_ROLE = {
     "exposure": "infusions",
     "infusions": "infusions",
     "sedation": "sedation",
+    "assessments": "assessments",
+    "crs": "crs",
+    "medical_history": "medical_history",
 }
 """`table_name` of the problems, rejected rows and findings of a file, by its role."""
+_MODELS: Final[dict[str, type[Table]]] = {
+    "adverse_events": StagedAdverseEvents,
+    "subjects": StagedSubjects,
+    "infusions": StagedInfusions,
+    "sedation": StagedSedation,
+    "assessments": StagedAssessments,
+    "crs": StagedCrs,
+    "medical_history": StagedMedicalHistory,
+}
 
 
 def stage_study(raw: RawStudy) -> Tables:
     """Type every row of a study.
 
     Returns `staged_adverse_events`, `staged_subjects`, `staged_infusions`, `staged_sedation`,
-    `staged_source_rows` (the cells of rows the checks may have to reject), `core_parse_problems`,
-    `core_rejected_rows` and the `core_findings` made so far. Raises `ManifestError` when a file lacks a
+    `staged_assessments`, `staged_crs`, `staged_medical_history`, `staged_source_rows` (the cells of rows
+    the checks may have to reject), `core_parse_problems`, `core_rejected_rows` and the `core_findings`
+    made so far. Raises `ManifestError` when a file lacks a
     column it must have. Rows and columns of the result do not depend on the order of the files.
     """
     manifest = raw.manifest
     files = [open_file(table, manifest, TABLE_OF_ROLE[table.spec.role]) for table in raw.tables]
     rejected: list[pl.DataFrame] = []
-    staged: dict[str, list[pl.DataFrame]] = {
-        table: [] for table in ("adverse_events", "subjects", "infusions", "sedation")
-    }
+    staged: dict[str, list[pl.DataFrame]] = {table: [] for table in _MODELS}
     rows: list[dict[str, object]] = []
     for file in files:
         stager = _STAGERS.get(file.table.spec.role, _stage_infusions)
         frame, halves = stager(file)
         staged[file.table_name].append(frame)
         rejected.append(halves)
-        account(file, frame.height + halves.height)
+        account(file, frame.select(PLACE).n_unique() + halves.height)
+    staged["assessments"] = _dated_assessments(files, staged["adverse_events"])
     staged["infusions"].extend(_reference_starts(files, manifest))
     known = {
         subject for frames in staged.values() for frame in frames for subject in frame["subject_id"].unique()
@@ -104,18 +120,13 @@ def stage_study(raw: RawStudy) -> Tables:
     rejected += [reader_rejects(file, known) for file in files]
     rows += summed_findings(manifest.study, files) + file_findings(manifest, files)
     rows += conformance_findings(manifest, files)
-    tables = {
-        model.info().name: model.require(_stack(frames, model))
-        for model, frames in (
-            (StagedAdverseEvents, staged["adverse_events"]),
-            (StagedSubjects, staged["subjects"]),
-            (StagedInfusions, staged["infusions"]),
-            (StagedSedation, staged["sedation"]),
-            (CoreRejectedRows, rejected),
-            (CoreParseProblems, [_once(file.problems) for file in files]),
-            (StagedSourceRows, source_rows(files, staged, manifest)),
-        )
+    frames_of: dict[type[Table], list[pl.DataFrame]] = {
+        **{model: staged[table] for table, model in _MODELS.items()},
+        CoreRejectedRows: rejected,
+        CoreParseProblems: [_once(file.problems) for file in files],
+        StagedSourceRows: source_rows(files, staged, manifest),
     }
+    tables = {model.info().name: model.require(_stack(frames, model)) for model, frames in frames_of.items()}
     return tables | {"core_findings": CoreFindings.require(findings_frame(rows))}
 
 
@@ -130,6 +141,10 @@ def _once(problems: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """A cell that two fields share is one problem: that of the field read first."""
     frames = [CoreParseProblems.empty(), *problems]
     return pl.concat(frames).unique(["source_row", "column_name"], keep="first", maintain_order=True)
+
+
+_OPEN_ENDS: Final = ["ONGOING", "CONTINUING"]
+_UNREADABLE_SEVERITY: Final = "STG-SEVERITY-UNREADABLE"
 
 
 # -- roles -----------------------------------------------------------------------------------------------
@@ -176,6 +191,8 @@ def _stage_adverse_events(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
         "scale_version",
         {"STG-VERSION-UNKNOWN": "The scale has no such version; every version stays possible"},
     )
+    file.parse(["severity"], _severity, {"__severity": code, "__rule": text})
+    file.note("severity", "severity", {_UNREADABLE_SEVERITY: "The text is no severity; it is not compared"})
     file.parse_date("start", "start", "start_time")
     file.parse_date("end", "end", "end_time")
     boolean = pl.Boolean()
@@ -191,7 +208,7 @@ def _stage_adverse_events(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
     half = file.frame.filter(pl.col("grade_status") == "half")
     file.frame = file.frame.filter(pl.col("grade_status") != "half")
     _name_events(file)
-    ends_open = pl.col("end").str.to_uppercase().is_in(["ONGOING", "CONTINUING"])
+    ends_open = pl.col("end").str.to_uppercase().is_in(_OPEN_ENDS)
     open_end = (pl.col("__outcome") == "not_recovered") & pl.col("end").is_null()
     died = pl.col("__is_fatal").fill_null(value=False) | (pl.col("__outcome") == "fatal").fill_null(
         value=False
@@ -201,10 +218,11 @@ def _stage_adverse_events(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
         study_id=pl.lit(manifest.study),
         grade_text=pl.col("grade"),
         grade=pl.col("__grade"),
+        severity=pl.col("__severity"),
         scale=pl.col("__scale"),
         scale_version=pl.col("__version"),
-        start_text=_with_time_text("start", "start_time"),
-        end_text=_with_time_text("end", "end_time"),
+        start_text=with_time_text("start", "start_time"),
+        end_text=with_time_text("end", "end_time"),
         is_ongoing=pl.when(pl.col("__is_ongoing").is_not_null())
         .then("__is_ongoing")
         .when((ends_open | open_end).fill_null(value=False))
@@ -221,6 +239,13 @@ def _stage_adverse_events(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
     return frame, half_grade_rejects(file, half)
 
 
+def _severity(text: str | None) -> tuple[Any, ...]:
+    """Severity 1..5; none, for no severity, is nothing to compare with."""
+    read = read_grade(text)
+    unread = read.status in ("half", "unreadable") and fold(text) != "NONE"
+    return read.grade or None, _UNREADABLE_SEVERITY if unread else None
+
+
 def _name_events(file: FileCells) -> None:
     """Give an event without a sequence number the digest of its cells: equal rows get equal names."""
     unnamed = file.frame.filter(pl.col("event_id").is_null())
@@ -228,12 +253,6 @@ def _name_events(file: FileCells) -> None:
         file.frame = file.frame.join(file.row_digests(unnamed), on="source_row", how="left").with_columns(
             event_id=pl.coalesce("event_id", pl.lit("x") + pl.col("digest"))
         )
-
-
-def _with_time_text(date: str, time: str) -> pl.Expr:
-    return pl.when(pl.col(date).is_not_null()).then(
-        pl.concat_str(date, time, separator=" ", ignore_nulls=True)
-    )
 
 
 def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -244,6 +263,9 @@ def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
 
     file.parse(["age", "age_unit"], age, {"age_years": pl.Float64(), "__rule": pl.String()})
     file.note("age", "age_years", AGE_RULES)
+    bounds = {"age_group_lowest": pl.Float64(), "age_group_highest": pl.Float64(), "__rule": pl.String()}
+    file.parse(["age_group"], lambda text: tuple(read_age_group(text)), bounds)
+    file.note("age_group", "age_group_lowest", AGE_GROUP_RULES)
     file.parse_date("birth_date", "birth")
     file.parse_date("death_date", "death")
     file.parse_date("reference_start", "reference_start")
@@ -259,6 +281,7 @@ def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
         age_text=pl.when(pl.col("age").is_not_null()).then(
             pl.concat_str("age", "age_unit", separator=" ", ignore_nulls=True)
         ),
+        age_group_text=pl.col("age_group"),
         reference_start_text=pl.col("reference_start"),
         vital_status=pl.when(died)
         .then(pl.lit("dead"))
@@ -302,7 +325,7 @@ def _stage_infusions(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
     file.filtered += before - file.frame.height
     file.parse_date("date", "infusion", "time")
     frame = file.frame.with_columns(
-        study_id=pl.lit(file.manifest.study), infusion_text=_with_time_text("date", "time")
+        study_id=pl.lit(file.manifest.study), infusion_text=with_time_text("date", "time")
     )
     return frame, CoreRejectedRows.empty()
 
@@ -313,7 +336,63 @@ def _stage_sedation(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
     return file.frame.with_columns(study_id=pl.lit(file.manifest.study)), CoreRejectedRows.empty()
 
 
+def _stage_assessments(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    return stage_assessments(file), CoreRejectedRows.empty()
+
+
+def _dated_assessments(files: Sequence[FileCells], events: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Assessments, those of SUPPAE with the onset of their event."""
+    known = _stack(events, StagedAdverseEvents)
+    columns = [file.columns["event_id"] for file in files if _is_named_event_table(file)]
+    return [date_by_events(file, known, columns) for file in files if file.table.spec.role == "assessments"]
+
+
+def _is_named_event_table(file: FileCells) -> bool:
+    return file.table.spec.role == "adverse_events" and "event_id" in file.columns
+
+
+def _stage_crs(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A grade only describes the row, so a half grade leaves it without one and the row stays."""
+    half_grades, rules = (
+        file.manifest.grading.half_grades,
+        {"half": HALF_GRADE, "unreadable": UNREADABLE_GRADE},
+    )
+
+    def grade(text: str | None) -> tuple[Any, ...]:
+        read = read_grade(text, half_grades)
+        return read.grade, rules.get(read.status)
+
+    file.parse(["grade"], grade, {"__grade": pl.Int8(), "__rule": pl.String()})
+    file.note(
+        "grade",
+        "grade",
+        {
+            UNREADABLE_GRADE: "The text is no grade; the row is kept, its grade is null",
+            HALF_GRADE: "A half grade; the row is kept, its grade is null",
+        },
+    )
+    file.parse_date("start", "start")
+    file.parse_date("end", "end")
+    file.parse_words("ongoing", ONGOING, "is_ongoing", pl.Boolean())
+    ends_open = pl.col("end").str.to_uppercase().is_in(_OPEN_ENDS).fill_null(value=False)
+    frame = file.frame.with_columns(
+        study_id=pl.lit(file.manifest.study),
+        grade_text=pl.col("grade"),
+        grade=pl.col("__grade"),
+        is_ongoing=pl.coalesce("is_ongoing", pl.when(ends_open).then(statement=True)),
+    )
+    return frame, CoreRejectedRows.empty()
+
+
+def _stage_medical_history(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
+    file.parse_date("start", "start")
+    return file.frame.with_columns(study_id=pl.lit(file.manifest.study)), CoreRejectedRows.empty()
+
+
 _STAGERS = {
+    "assessments": _stage_assessments,
+    "crs": _stage_crs,
+    "medical_history": _stage_medical_history,
     "adverse_events": _stage_adverse_events,
     "subjects": _stage_subjects,
     "sedation": _stage_sedation,

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from pandera.config import config_context
 
-from pipelines.ingest.checking import check_study, derive_population
+from pipelines.ingest.checking import check_study
+from pipelines.ingest.populations import derive_population
 from pipelines.ingest.splitting import split_by_schema
 from pipelines.ingest.staging import stage_study
 from schemas.base import Table
@@ -194,7 +195,10 @@ def test_subjects_are_everyone_the_study_mentions() -> None:
     ("birth", "infusion", "age", "delay", "population", "years"),
     [
         (None, "2020-01-01", 12.0, None, "adult", 12.0),
-        (None, "2020-01-01", 11.99, None, "child", 11.99),
+        (None, "2020-01-01", 11.99, None, "unknown", 11.99),
+        (None, "2020-01-01", 11.0, None, "unknown", 11.0),
+        (None, "2020-01-01", 10.99, None, "child", 10.99),
+        (None, "2020-01-01", 11.5, True, "child", 11.5),
         (None, "2020-01-01", None, None, "unknown", None),
         (None, "2020-01-01", None, True, "child", None),
         (None, "2020-01-01", 14.0, True, "child", 14.0),
@@ -206,7 +210,9 @@ def test_subjects_are_everyone_the_study_mentions() -> None:
         ("2008-02-29", "2020-02-29", None, None, "adult", 12.0),
         ("2008", "2020-06-01", None, None, "unknown", None),
         ("2008", "2020-06-01", 12.0, None, "adult", 12.0),
-        ("2008", "2020-06-01", 11.0, None, "child", 11.0),
+        ("2008", "2020-06-01", 11.0, None, "unknown", 11.0),
+        ("2008-12-31", "2020-06-01", 11.0, None, "child", 11.4189),
+        ("2008-01-01", "2020-06-01", 11.0, None, "adult", 12.4162),
         ("2008-07", "2020-06-30", None, None, "child", None),
         ("2008-07", "2020-07-31", None, None, "adult", None),
         ("2008-07", "2020-07-15", None, None, "unknown", None),
@@ -242,10 +248,14 @@ def test_age_from_birth_needs_two_whole_days() -> None:
             "infusion_earliest": [datetime(2020, 3, 5), datetime(2020, 3, 5)],
             "infusion_latest": [datetime(2020, 3, 5, 23), datetime(2020, 3, 5, 23)],
             "recorded_age": [None, None],
+            "age_group_lowest": [None, None],
+            "age_group_highest": [None, None],
             "has_developmental_delay": [None, None],
         },
         schema_overrides={
             "recorded_age": pl.Float64,
+            "age_group_lowest": pl.Float64,
+            "age_group_highest": pl.Float64,
             "has_developmental_delay": pl.Boolean,
             "birth_latest": instant,
         },

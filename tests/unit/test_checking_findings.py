@@ -37,6 +37,7 @@ PLANTED: list[tuple[str, dict[str, str | None], dict[str, str | None]]] = [
     ("CHK-EVENT-SUBJECT-NOT-INFUSED", {"USUBJID": "99"}, {}),
     ("CHK-INFUSED-WITHOUT-EVENT", {"USUBJID": "99"}, {}),
     ("CHK-AGE-MISSING", {}, {"AGE": None}),
+    ("CHK-AGE-AT-CONSENT", {}, {"AGE": "11"}),
     ("CHK-AGE-BIRTH-DISAGREE", {}, {"BRTHDTC": "1980-01-01"}),
     ("CHK-DEATH-BEFORE-INFUSION", {}, {"DTHDTC": "2019-12-31"}),
     ("CHK-INFUSION-BEFORE-BIRTH", {}, {"BRTHDTC": "2021"}),
