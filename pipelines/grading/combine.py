@@ -1,7 +1,7 @@
 """From contributions to a subject's interval and outcome, per infusion and over all of them.
 
-Source: GRADING.md section 5 and law 3. A contribution is an event in a window, an adverse-event row
-that could not be used, or the declared incompleteness of the table.
+Source: GRADING.md section 5 and law 3. A contribution is an event or an assessed moment in a window, an
+adverse-event row that could not be used, or the declared incompleteness of the table.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import polars as pl
 
 from mappings.release import Release
 from pipelines.grading import rules
+from pipelines.grading.assessments import EVERY_DOMAIN, MOMENT_DOMAIN
 from pipelines.grading.decisions import DecisionTable
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, compute_joined
 from pipelines.grading.terms import resolve_terms
+from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.vocabulary import DUPLICATE_ROW_RULE
 
 SUBJECT_WINDOW = (*SUBJECT, "infusion_number", "window_days")
-EVERY_DOMAIN = "cognition|consciousness|icp|motor|seizure"
+ENDS = ("low", "point", "high")
 
 
 def derive_withheld(
@@ -88,30 +90,53 @@ def derive_withheld(
 
 
 def combine_subjects(
-    events: pl.DataFrame,
-    event_windows: pl.DataFrame,
+    contributions: pl.DataFrame,
+    alone: pl.DataFrame,
+    frame: pl.DataFrame,
     withheld: pl.DataFrame,
-    subjects: pl.DataFrame,
-    infusions: pl.DataFrame,
-    windows: Sequence[int],
+    primary_days: int,
 ) -> pl.DataFrame:
     """Interval, outcome, drivers and reasons per subject, infusion (0 = all) and window.
 
-    Every subject has a row for every window; silence of a complete table is 0/0/0 (the AE
-    convention). Columns of core_subject_grades.
+    `contributions` and `frame` are those of `derive_contributions` and `derive_frame`; `alone` holds the
+    interval of adverse-event rows alone for each row of the frame. Every subject has a row for every window;
+    silence of a complete table is 0/0/0 (the AE convention). Columns of core_subject_grades.
     """
-    frame = _derive_frame(subjects, infusions, windows)
-    contributions = _derive_contributions(events, event_windows, withheld, frame)
     in_window = contributions.filter(pl.col("window_status") != "late")
-    union = combine_union(in_window, SUBJECT_WINDOW)
-    graded = frame.join(union, on=SUBJECT_WINDOW, how="left", validate="1:1").with_columns(
-        pl.when(pl.col("high").is_null()).then(0).otherwise("point").cast(pl.Int8).alias("point"),
-        pl.col("low", "high").fill_null(0),
-    )
+    graded = combine_intervals(in_window, frame)
     drivers = _derive_drivers(in_window, graded)
     counts = _derive_counts(contributions)
     rejected = withheld.filter("is_row").group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
-    outcome = (
+    return (
+        graded.join(drivers, on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(counts, on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(rejected, on=SUBJECT, how="left", validate="m:1")
+        .join(
+            alone.select(*SUBJECT_WINDOW, *(pl.col(end).alias(f"events_alone_{end}") for end in ENDS)),
+            on=SUBJECT_WINDOW,
+            how="left",
+            validate="1:1",
+        )
+        .with_columns(
+            compute_outcome().alias("outcome"),
+            (pl.col("window_days") == primary_days).alias("is_primary_window"),
+            pl.col("events", "late_events", "assessments", "rejected_rows").fill_null(0),
+        )
+    )
+
+
+def combine_intervals(in_window: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with low, point, high: the union of the contributions, 0/0/0 where there is none."""
+    union = combine_union(in_window, SUBJECT_WINDOW)
+    return frame.join(union, on=SUBJECT_WINDOW, how="left", validate="1:1").with_columns(
+        pl.when(pl.col("high").is_null()).then(0).otherwise("point").cast(pl.Int8).alias("point"),
+        pl.col("low", "high").fill_null(0),
+    )
+
+
+def compute_outcome() -> pl.Expr:
+    """Result in one word, from `low`, `high` and `is_dated` (a code of OUTCOMES)."""
+    return (
         pl.when(~pl.col("is_dated"))
         .then(pl.lit("NOT_EVALUABLE"))
         .when(pl.col("low") >= 1)
@@ -120,19 +145,9 @@ def combine_subjects(
         .then(pl.lit("NOT_ICANS"))
         .otherwise(pl.lit("INDETERMINATE"))
     )
-    return (
-        graded.join(drivers, on=SUBJECT_WINDOW, how="left", validate="1:1")
-        .join(counts, on=SUBJECT_WINDOW, how="left", validate="1:1")
-        .join(rejected, on=SUBJECT, how="left", validate="m:1")
-        .with_columns(
-            outcome.alias("outcome"),
-            (pl.col("window_days") == windows[0]).alias("is_primary_window"),
-            pl.col("events", "late_events", "rejected_rows").fill_null(0),
-        )
-    )
 
 
-def _derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
+def derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
     """Every subject x (0 and each infusion) x window; `is_dated`: the window can be placed.
 
     A subject without any dated infusion has infusion 0 only: its events belong to no infusion.
@@ -152,27 +167,59 @@ def _derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Sequ
     )
 
 
-def _derive_contributions(
-    events: pl.DataFrame, event_windows: pl.DataFrame, withheld: pl.DataFrame, frame: pl.DataFrame
+def derive_contributions(
+    events: pl.DataFrame,
+    event_windows: pl.DataFrame,
+    moments: pl.DataFrame,
+    moment_windows: pl.DataFrame,
+    withheld: pl.DataFrame,
+    frame: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Contributions per subject, infusion and window; infusion 0 holds those of every infusion."""
-    details = events.select(
+    """Contributions per subject, infusion and window; infusion 0 holds those of every infusion.
+
+    Columns: SUBJECT_WINDOW, event_id (null unless an event), moment (null unless an assessment),
+    window_status, low, point, high, rule_id, domains, reasons, requires.
+    """
+    of_events = events.select(
         *EVENT,
         "rule_id",
         "domains",
-        pl.col("review_reasons").list.join("|").alias("reasons"),
+        pl.col("review_reasons").list.join(SEPARATOR).alias("reasons"),
         "requires",
         (~pl.col("disposition").is_in(CONTRIBUTES_NOTHING)).alias("_contributes"),
     )
+    of_moments = moments.select(
+        *MOMENT_DOMAIN,
+        "rule_id",
+        pl.when(pl.col("domain") == "all").then(pl.lit(EVERY_DOMAIN)).otherwise("domain").alias("domains"),
+        pl.col("review_reasons").list.join(SEPARATOR).alias("reasons"),
+        "requires",
+        pl.lit(value=True).alias("_contributes"),
+    )
+    nothing = pl.lit(None, pl.String)
+    rows = event_windows.join(of_events, on=EVENT, how="left", validate="m:1").with_columns(
+        nothing.alias("moment")
+    )
+    rows = rows.with_columns(
+        pl.coalesce("_reasons", "reasons").alias("reasons"),
+        pl.coalesce("evidence_rule", "rule_id").alias("rule_id"),
+    )
+    assessed = moment_windows.join(of_moments, on=MOMENT_DOMAIN, how="left", validate="m:1").with_columns(
+        nothing.alias("event_id")
+    )
+    columns = (
+        *(*SUBJECT_WINDOW, "event_id", "moment", "window_status", *ENDS),
+        *("rule_id", "domains", "reasons", "requires", "_contributes"),
+    )
     placed = (
-        event_windows.join(details, on=EVENT, how="left", validate="m:1")
+        pl.concat([rows.select(columns), assessed.select(columns)])
         .with_columns(
             pl.when((pl.col("window_status") == "partly") & pl.col("_contributes"))
-            .then(pl.concat_str("reasons", pl.lit("onset_partly_in_window"), separator="|"))
+            .then(pl.concat_str("reasons", pl.lit("onset_partly_in_window"), separator=SEPARATOR))
             .when((pl.col("window_status") == "no_infusion_date") & pl.col("_contributes"))
-            .then(pl.concat_str("reasons", pl.lit("no_infusion_date"), separator="|"))
+            .then(pl.concat_str("reasons", pl.lit("no_infusion_date"), separator=SEPARATOR))
             .otherwise("reasons")
-            .str.strip_chars_start("|")
+            .str.strip_chars_start(SEPARATOR)
             .alias("reasons")
         )
         .drop("_contributes")
@@ -181,13 +228,13 @@ def _derive_contributions(
         pl.lit(0, pl.Int32).alias("infusion_number")
     )
     missing = withheld.join(frame.select(SUBJECT_WINDOW), on=SUBJECT, how="inner").with_columns(
-        pl.lit(None, pl.String).alias("event_id"),
+        nothing.alias("event_id"),
+        nothing.alias("moment"),
         pl.lit("partly").alias("window_status"),
         pl.col("reason").alias("reasons"),
         pl.lit("the rows or records the study withholds").alias("requires"),
     )
-    columns = placed.columns
-    return pl.concat([placed, over_all, missing.select(columns)])
+    return pl.concat([placed, over_all, missing.select(placed.columns)])
 
 
 def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
@@ -215,14 +262,24 @@ def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFra
 
 
 def _derive_counts(contributions: pl.DataFrame) -> pl.DataFrame:
-    """Event rows in the window, and those whose onset is after it for every infusion they can follow."""
+    """Event rows in the window, those whose onset is after it for every infusion they can follow, and
+    assessed moments with their domains in the window.
+    """
     is_late = pl.col("window_status") == "late"
     per_event = (
         contributions.filter(pl.col("event_id").is_not_null())
         .group_by(*SUBJECT_WINDOW, "event_id")
         .agg(is_late.all().alias("_is_late"))
     )
-    return per_event.group_by(SUBJECT_WINDOW).agg(
+    of_events = per_event.group_by(SUBJECT_WINDOW).agg(
         (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
         pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
     )
+    of_moments = (
+        contributions.filter(pl.col("moment").is_not_null() & ~is_late)
+        .select(*SUBJECT_WINDOW, "moment", "domains")
+        .unique()
+        .group_by(SUBJECT_WINDOW)
+        .agg(pl.len().cast(pl.Int64).alias("assessments"))
+    )
+    return of_events.join(of_moments, on=SUBJECT_WINDOW, how="full", coalesce=True, validate="1:1")

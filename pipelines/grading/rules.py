@@ -223,7 +223,7 @@ RULES: Final[dict[str, tuple[str, str]]] = {
         "GRADING.md 4.4; judgement: a measurement outweighs a report of the same days",
     ),
     ICE_CAP: (
-        "A scored ICE on every day, arousal not recorded: the patient was awake enough, consciousness at most 2.",
+        "A scored ICE, arousal not recorded: the patient was awake enough, consciousness at most 2.",
         "GRADING.md 4.4; judgement",
     ),
     MEASURED_DENIES: (

@@ -92,15 +92,14 @@ def compute_window_status(window_days: pl.Expr) -> pl.Expr:
     )
 
 
-def derive_event_windows(
+def derive_placements(
     events: pl.DataFrame, candidates: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]
 ) -> pl.DataFrame:
-    """What each event contributes to each window of each infusion it can follow.
+    """The status of each event in each window of each infusion it can follow.
 
-    Inside: its interval; partly: low 0; late: 0/0/0. A subject without a dated infusion gets
-    infusion 0 and low 0. Columns as in core_event_windows, with `context_rules` of the window.
+    A subject without a dated infusion gets infusion 0 and no_infusion_date; an event certainly before the
+    first infusion has no row. Columns: EVENT, infusion_number, window_days, window_status.
     """
-    intervals = events.select(*EVENT, "low", "point", "high")
     lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
     placed = candidates.join(lengths, how="cross").select(
         *EVENT,
@@ -115,11 +114,15 @@ def derive_event_windows(
         .join(lengths, how="cross")
         .with_columns(pl.lit("no_infusion_date").alias("window_status"))
     )
-    rows = pl.concat([placed, undated.select(placed.columns)]).join(
-        intervals, on=EVENT, how="left", validate="m:1"
-    )
-    return rows.with_columns(
+    return pl.concat([placed, undated.select(placed.columns)])
+
+
+def limit_to_window(placed: pl.DataFrame) -> pl.DataFrame:
+    """What rows with low, point, high give to their window. Inside: all of it; partly or without an
+    infusion date: low 0; late: 0/0/0.
+    """
+    is_late = pl.col("window_status") == "late"
+    return placed.with_columns(
         pl.when(pl.col("window_status") == "inside").then("low").otherwise(0).cast(pl.Int8).alias("low"),
-        pl.when(pl.col("window_status") == "late").then(0).otherwise("point").cast(pl.Int8).alias("point"),
-        pl.when(pl.col("window_status") == "late").then(0).otherwise("high").cast(pl.Int8).alias("high"),
+        *(pl.when(is_late).then(0).otherwise(end).cast(pl.Int8).alias(end) for end in ("point", "high")),
     )

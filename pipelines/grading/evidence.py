@@ -1,0 +1,173 @@
+"""The evidence of a study brought together: rows, moments, what each does to the other, and contributions.
+
+Only the order of the steps lives here; each rule is in the module it is called from. The kernel makes every
+result from this; the preview of a release makes subjects' intervals from it and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from mappings.release import Release
+from pipelines.grading.assessments import (
+    derive_assessment_windows,
+    derive_caps,
+    derive_deficits,
+    derive_depressed,
+    derive_moment_context,
+)
+from pipelines.grading.combine import combine_intervals, derive_contributions
+from pipelines.grading.context import FLAGS, apply_context, derive_context, derive_deficit
+from pipelines.grading.events import EVENT, SUBJECT, derive_events
+from pipelines.grading.items import INTERVAL
+from pipelines.grading.measured import PLACED, derive_measured, derive_measured_days
+from pipelines.grading.moments import derive_moments
+from pipelines.grading.windows import derive_candidates, derive_onset, derive_placements, limit_to_window
+from schemas.base import SEPARATOR
+from schemas.manifest import StudyManifest
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that bears on a grade.
+
+    `events`: rows with their release interval and context flags; `graded_events`: the same after context, no
+    assessment read but a deficit before the infusion; `revised`: rows that assessments bear on, per
+    infusion and window, after context and before the window; `base_windows` and `event_windows`: what
+    rows give to windows without and with assessments; `moments`, `moment_windows`, `moment_days`:
+    assessed moments, what they give, and the days they can be on; `measured_days`: usable evidence by
+    day; `placements`: rows by infusion and window.
+    """
+
+    events: pl.DataFrame
+    graded_events: pl.DataFrame
+    candidates: pl.DataFrame
+    revised: pl.DataFrame
+    base_windows: pl.DataFrame
+    event_windows: pl.DataFrame
+    moments: pl.DataFrame
+    moment_windows: pl.DataFrame
+    moment_days: pl.DataFrame
+    measured_days: pl.DataFrame
+    placements: pl.DataFrame
+
+
+def derive_evidence(
+    checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
+) -> Evidence:
+    """All evidence of a study, from its checked tables."""
+    infusions, subjects = checked["core_infusions"], checked["core_subjects"]
+    windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
+    decided = derive_events(checked, release, manifest)
+    events = derive_onset(derive_context(decided, checked, release, manifest))
+    read = derive_moments(
+        checked["core_assessments"], subjects, checked["core_sedation"], derive_depressed(events)
+    )
+    deficits = derive_deficits(read, infusions)
+    deficits = deficits if manifest.context.baseline_deficit else deficits.clear()
+    events = derive_deficit(events, deficits)
+    graded = apply_context(events, manifest.attribution)
+    candidates = derive_candidates(events, infusions)
+    placements = derive_placements(events, candidates, infusions, windows)
+    base = limit_to_window(_with_intervals(placements, graded))
+    measured_days = derive_measured_days(read, derive_caps(read), deficits)
+    revised = _derive_revised(events, placements, infusions, measured_days, manifest)
+    event_windows = _replace_revised(base, revised)
+    moments = derive_moment_context(read, events, deficits, manifest)
+    moment_windows, moment_days = derive_assessment_windows(moments, infusions, windows)
+    return Evidence(
+        events=events,
+        graded_events=graded,
+        candidates=candidates,
+        revised=revised,
+        base_windows=base,
+        event_windows=event_windows,
+        moments=moments,
+        moment_windows=moment_windows,
+        moment_days=moment_days,
+        measured_days=measured_days,
+        placements=placements,
+    )
+
+
+def _with_intervals(placements: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
+    return placements.join(graded.select(*EVENT, *INTERVAL), on=EVENT, how="left", validate="m:1")
+
+
+def _derive_revised(
+    events: pl.DataFrame,
+    placements: pl.DataFrame,
+    infusions: pl.DataFrame,
+    measured_days: pl.DataFrame,
+    manifest: StudyManifest,
+) -> pl.DataFrame:
+    """Rows that assessments bear on, with the context of the row applied to what assessments made of it."""
+    measured = derive_measured(events, placements, infusions, measured_days)
+    carried = ("disposition", "relationship", "grade", "is_fatal", "vital_status", "domains", *FLAGS)
+    rows = measured.join(
+        events.select(*EVENT, *carried, "_has_deficit", "review_reasons"),
+        on=EVENT,
+        how="left",
+        validate="m:1",
+    ).with_columns(
+        pl.concat_list("evidence_rule").alias("context_rules"),
+        pl.when(pl.col("evidence_reason").is_not_null())
+        .then(pl.concat_list("review_reasons", "evidence_reason"))
+        .otherwise("review_reasons")
+        .alias("review_reasons"),
+    )
+    return apply_context(rows, manifest.attribution).select(
+        *PLACED, *INTERVAL, "context_rules", "review_reasons", "evidence_rule", "evidence_reason"
+    )
+
+
+def _replace_revised(base: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
+    """Contributions of rows, with those that assessments revised; adds `evidence_rule` and `_reasons`."""
+    none = pl.lit(None, pl.String)
+    if revised.is_empty():
+        return base.with_columns(none.alias("evidence_rule"), none.alias("_reasons"))
+    changes = revised.select(
+        *PLACED,
+        *(pl.col(end).alias(f"_{end}") for end in INTERVAL),
+        pl.col("review_reasons").list.join(SEPARATOR).alias("_reasons"),
+        "evidence_rule",
+    )
+    joined = base.join(changes, on=PLACED, how="left", validate="1:1")
+    is_revised = pl.col("evidence_rule").is_not_null()
+    replaced = joined.with_columns(
+        pl.when(is_revised).then(f"_{end}").otherwise(end).alias(end) for end in INTERVAL
+    )
+    return limit_to_window(replaced).drop(f"_{end}" for end in INTERVAL)
+
+
+def derive_alone(
+    evidence: Evidence,
+    contributions: pl.DataFrame,
+    withheld: pl.DataFrame,
+    frame: pl.DataFrame,
+    manifest: StudyManifest,
+) -> pl.DataFrame:
+    """`frame` with the interval of adverse-event rows alone: no assessment, no deficit measured before.
+
+    `contributions`, `withheld` and `frame` are of `combine`. Computed again only for subjects with
+    assessments.
+    """
+    in_window = contributions.filter(pl.col("window_status") != "late")
+    assessed = evidence.moments.select(SUBJECT).unique()
+    if assessed.is_empty():
+        return combine_intervals(in_window, frame)
+    events = evidence.events.join(assessed, on=SUBJECT, how="semi").with_columns(
+        pl.lit(value=False).alias("_has_deficit")
+    )
+    graded = apply_context(events, manifest.attribution)
+    placed = evidence.placements.join(assessed, on=SUBJECT, how="semi")
+    windows = _replace_revised(limit_to_window(_with_intervals(placed, graded)), evidence.revised.clear())
+    mine = frame.join(assessed, on=SUBJECT, how="semi")
+    part = derive_contributions(
+        graded, windows, evidence.moments.clear(), evidence.moment_windows.clear(), withheld, mine
+    ).filter(pl.col("window_status") != "late")
+    others = combine_intervals(in_window, frame.join(assessed, on=SUBJECT, how="anti"))
+    return pl.concat([others, combine_intervals(part, mine)])
