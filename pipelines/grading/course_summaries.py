@@ -31,7 +31,7 @@ def derive_subject_courses(
 ) -> pl.DataFrame:
     """Onset, peak, duration, resolution, recurrences and days at each grade, by low, point and high.
 
-    `days` as from `derive_subject_days`, `crs_spans` as from `derive_crs_spans`, `imputed_spans` as from
+    `days` as from `days.derive_subject_days`, `crs_spans` as from `derive_crs_spans`, `imputed_spans` as from
     `derive_imputed_spans`. One row per dated infusion and estimate, days or not; a subject without a
     dated infusion has none. A course is unresolved if its last day is the last one observed
     (`derive_horizons`). Columns of core_subject_courses.

@@ -1,9 +1,9 @@
-"""The course over time: an interval for each day, and episodes of days with point >= 1.
+"""The course over time: the days that rows cover, and episodes of days at grade >= 1.
 
-Source: GRADING.md section 5. A row over several days gives each of them [0, point, high]: its low was
-reached on some day, not on every day. A day that a partial date only possibly covers gets
-[0, null, high]. Days run from 0 to the last day of the longest window; later onsets stay in the event
-table.
+What may live here: day spans, the end of observation, episodes and their relation to cytokine release.
+What may not: the interval of a day (`days`), summaries (`course_summaries`, `time_to_event`).
+Source: GRADING.md section 5. Days run from 0 to the last day of the longest window; later onsets stay in
+the event table.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def derive_horizons(infusions: pl.DataFrame, subjects: pl.DataFrame, manifest: S
 def combine_episodes(days: pl.DataFrame, crs_spans: pl.DataFrame, gap_days: int) -> pl.DataFrame:
     """Episodes by point, with the highest high on their days and their onset against CRS.
 
-    `days` as from `derive_subject_days`, `crs_spans` as from `derive_crs_spans`. Columns of core_episodes
-    but has_imputed_date, which `event_dates.mark_imputed` adds.
+    `days` as from `days.derive_subject_days`, `crs_spans` as from `derive_crs_spans`. Columns of
+    core_episodes but has_imputed_date, which `event_dates.mark_imputed` adds.
     """
     spans = derive_episode_spans(days, "point", gap_days)
     episode = (*COURSE, "episode_number")
