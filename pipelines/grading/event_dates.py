@@ -41,28 +41,32 @@ def derive_event_dates(
     reaches_infusion = pl.col("onset_latest").dt.date() >= pl.col("_infusion")
     last_observed = pl.min_horizontal(pl.col("death_latest").dt.date(), pl.lit(manifest.data_cutoff, pl.Date))
     can_end_by_then = last_observed >= pl.col("end_earliest").dt.date().fill_null(start)
-    start_flag, end_flag = _compute_flag("start"), _compute_flag("end")
+    start_flag, end_flag = _compute_flag("start", start), _compute_flag("end", end)
     return placed.select(
         *EVENT,
         pl.when(start_flag.is_not_null() & reaches_infusion)
         .then(pl.max_horizontal(start, "_infusion"))
         .otherwise(start)
         .alias("start_date"),
-        pl.when(start.is_not_null()).then(start_flag).alias("start_imputation"),
+        start_flag.alias("start_imputation"),
         pl.when(end_flag.is_not_null() & can_end_by_then)
         .then(pl.min_horizontal(end, last_observed))
         .otherwise(end)
         .alias("end_date"),
-        pl.when(end.is_not_null()).then(end_flag).alias("end_imputation"),
+        end_flag.alias("end_imputation"),
     )
 
 
-def _compute_flag(side: str) -> pl.Expr:
-    """Y, M or D by the highest part that the recorded range leaves open; null for a whole date."""
+def _compute_flag(side: str, chosen: pl.Expr) -> pl.Expr:
+    """Y, M or D by the highest part that the recorded range leaves open; null for a whole date or none.
+
+    `chosen` is the end of the range that stands for the date: where it is unknown, nothing is imputed.
+    """
     earliest, latest = pl.col(f"{side}_earliest").dt, pl.col(f"{side}_latest").dt
+    is_whole = (earliest.date() == latest.date()).fill_null(value=False)
     is_same_year = (earliest.year() == latest.year()).fill_null(value=False)
     return (
-        pl.when((earliest.date() == latest.date()).fill_null(value=False))
+        pl.when(chosen.is_null() | is_whole)
         .then(pl.lit(None, pl.String))
         .when(~is_same_year)
         .then(pl.lit("Y"))
