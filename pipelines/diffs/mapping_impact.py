@@ -38,6 +38,7 @@ from pipelines.diffs.impact_grading import (
     keep_subjects,
 )
 from pipelines.grading.combine import SUBJECT_WINDOW
+from pipelines.grading.contradictions import REASON_KINDS
 from pipelines.grading.events import EVENT, SUBJECT
 from schemas.base import SEPARATOR
 from schemas.errors import RegradeError, ReleaseError
@@ -78,8 +79,10 @@ class StudyImpact:
     `matrix`: headline points before and after (`point_before`, `point_after`, `subjects`); null where no
     single grade is defensible or the window cannot be placed. `crossings`: `end`, `threshold`,
     `direction` (up, down, to_unknown, from_unknown), `subjects`; only those that occur. `coverage`: terms
-    decided by one release only (`change` lost or gained, `term_key`, `rows`, `subjects`). `rules_hit`:
-    grade rows of the new release that decide some row.
+    decided by one release only (`change` lost or gained, `term_key`, `rows`, `subjects`). `contradictions`:
+    adverse-event rows that recorded assessments contradict in the headline window (`kind`,
+    `rows_before`, `rows_after`); only kinds that occur. `rules_hit`: grade rows of the new release that
+    decide some row.
     """
 
     study_id: str
@@ -95,6 +98,7 @@ class StudyImpact:
     matrix: pl.DataFrame
     crossings: pl.DataFrame
     coverage: pl.DataFrame
+    contradictions: pl.DataFrame
     rules_hit: frozenset[str]
     affected: pl.DataFrame = field(repr=False)
 
@@ -225,8 +229,12 @@ def preview_study(study: StudyInput, old: Release, new: Release) -> StudyImpact:
     decided = combinations.select(COMBINATION, "is_rejected").join(
         before.join(after, on=COMBINATION, suffix="_after", validate="1:1"), on=COMBINATION, validate="1:1"
     )
-    moved = decided.filter(compute_differs(MEANING))
-    reached = held.join(moved, on=COMBINATION, how="semi").select(SUBJECT).unique()
+    moved = decided.filter(compute_differs((*MEANING, "concept_id")))
+    reached = held.join(moved, on=COMBINATION, how="semi").select(SUBJECT)
+    if moved.height:
+        # A condition of the history reaches a row through its concept, and is in no combination.
+        reached = pl.concat([reached, checked["core_medical_history"].select(SUBJECT)])
+    reached = reached.unique()
     old_results = grade_subjects(checked, old, manifest)
     part = keep_subjects(checked, reached)
     new_results = grade_subjects(part, new, manifest)
@@ -256,6 +264,7 @@ def preview_study(study: StudyInput, old: Release, new: Release) -> StudyImpact:
         .sort("point_before", "point_after"),
         crossings=_count_crossings(headline),
         coverage=_compare_coverage(valid, held, old, new),
+        contradictions=_compare_contradictions(old_results, new_results, reached),
         rules_hit=frozenset(
             rule
             for rules in valid["source_rules_after"].drop_nulls().unique()
@@ -281,6 +290,24 @@ def _changed_subjects(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
 def _changed_events(old: Results, new: Results) -> int:
     pairs = old.events.join(new.events, on=EVENT_WINDOW, how="inner", suffix="_after", validate="1:1")
     return pairs.filter(compute_differs(ENDS)).select(EVENT).n_unique()
+
+
+def _compare_contradictions(old: Results, new: Results, reached: pl.DataFrame) -> pl.DataFrame:
+    """Rows that assessments contradict, by kind, under both releases; subjects out of reach keep theirs."""
+    kept = old.contradictions.join(reached, on=SUBJECT, how="anti")
+    after = pl.concat([kept, new.contradictions])
+    counts = [
+        side.group_by(pl.col("evidence_reason").replace_strict(REASON_KINDS).alias("kind")).agg(
+            pl.len().cast(pl.Int64).alias(name)
+        )
+        for side, name in ((old.contradictions, "rows_before"), (after, "rows_after"))
+    ]
+    return (
+        counts[0]
+        .join(counts[1], on="kind", how="full", coalesce=True)
+        .with_columns(pl.col("rows_before", "rows_after").fill_null(0))
+        .sort("kind")
+    )
 
 
 def _pair_headline(subjects: pl.DataFrame, changed: pl.DataFrame) -> pl.DataFrame:

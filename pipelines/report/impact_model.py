@@ -18,7 +18,7 @@ from mappings.release import Release
 from pipelines.diffs.mapping_impact import Impact, StudyImpact
 from schemas.base import SEPARATOR
 
-SCHEMA_VERSION: Final = "1.0"
+SCHEMA_VERSION: Final = "1.1"
 
 
 class Part(BaseModel):
@@ -76,6 +76,14 @@ class CoverageLine(Part):
     subjects: int
 
 
+class ContradictionLine(Part):
+    """Adverse-event rows that recorded assessments contradict in the headline window, one kind."""
+
+    kind: str = Field(description="As in core_contradictions")
+    rows_before: int
+    rows_after: int
+
+
 class StudySection(Part):
     """One study; counts as in Totals."""
 
@@ -92,6 +100,7 @@ class StudySection(Part):
     matrix: tuple[MatrixCell, ...]
     crossings: tuple[Crossing, ...]
     coverage: tuple[CoverageLine, ...]
+    contradictions: tuple[ContradictionLine, ...]
 
 
 class FailureLine(Part):
@@ -154,7 +163,7 @@ class FallingLadder(Part):
 class ImpactReport(Part):
     """What accepting the new release instead of the old one would change; nothing has been changed."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.1"] = SCHEMA_VERSION
     old: ReleaseLine
     new: ReleaseLine
     change_class: str = Field(description="NONE, PATCH, MINOR or MAJOR, proven by the changes")
@@ -234,6 +243,7 @@ def _section(study: StudyImpact) -> StudySection:
             CoverageLine(change=change, term=term, rows=rows, subjects=subjects)
             for change, term, rows, subjects in study.coverage.iter_rows()
         ),
+        contradictions=tuple(ContradictionLine(**row) for row in study.contradictions.iter_rows(named=True)),
     )
 
 

@@ -89,6 +89,12 @@ def _sheets(report: ImpactReport) -> Iterator[SheetOfCells]:
         (16, 10, 40, 10, 10),
     )
     yield SheetOfCells(
+        "Contradictions",
+        ("Study", "Kind", "Rows before", "Rows after"),
+        [(s.study_id, c.kind, c.rows_before, c.rows_after) for s in report.studies for c in s.contradictions],
+        (16, 32, 12, 12),
+    )
+    yield SheetOfCells(
         "Falling ladders",
         ("Scale", "Version", "Concept", "Population", "End", "Grade", "Value", "Next grade", "Next value"),
         [tuple(line.model_dump().values()) for line in report.falling_ladders],

@@ -105,6 +105,10 @@ def _study(section: StudySection) -> list[str]:
             for line in terms[:MOST_LINES]
         ]
         lines += _more(len(terms))
+    lines += [
+        f"  assessed  {line.kind.replace('_', ' ')}: rows {line.rows_before} -> {line.rows_after}"
+        for line in section.contradictions
+    ]
     return lines
 
 

@@ -380,3 +380,26 @@ def test_the_benchmark_runs() -> None:
     impact = preview_impact([benchmark.make_study(2_000, 1, old)], old, benchmark.make_draft(old))
     assert impact.failures == ()
     assert impact.studies[0].subjects_affected > 0
+
+
+def test_contradictions_with_recorded_assessments_are_counted_under_both_releases() -> None:
+    """A wider row no longer contradicts the measurement of its day."""
+    rows = studies.study(
+        [studies.event("Encephalopathy", 1)],
+        assessments=[
+            studies.assessment("ice_total", 0, number=1),
+            studies.assessment("arousal", "alert", number=2),
+        ],
+    )
+    mild = next(
+        row
+        for row in OLD.tables["map_grades"].to_dicts()
+        if row["concept_id"] == "encephalopathy" and row["grade"] == 1 and row["scale_version"] == "4.03"
+    )
+    assert mild["high"] < 3
+    wider = draft(map_grades=with_grade(mild["rule_id"], high=4))
+    study = StudyInput(to_frames(rows), studies.manifest())
+    impact = preview_impact([study], OLD, wider)
+    assert impact.studies[0].contradictions.rows() == [("measured_above_reported", 1, 0)]
+    text = render_impact_text(build_impact_report(impact))
+    assert "measured above reported: rows 1 -> 0" in text
