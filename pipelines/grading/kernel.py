@@ -12,6 +12,7 @@ import polars as pl
 
 from mappings.release import Release
 from pipelines.grading import rules
+from pipelines.grading.closing import derive_closing_facts
 from pipelines.grading.combine import combine_subjects, derive_contributions, derive_frame, derive_withheld
 from pipelines.grading.context import apply_rule
 from pipelines.grading.contradictions import derive_contradictions
@@ -24,7 +25,6 @@ from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
 from pipelines.grading.windows import compute_days
 from schemas.base import SEPARATOR
-from schemas.courses import CoreClosingFacts
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.registry import GRADED_TABLES
 from schemas.results import CoreIncidence
@@ -63,13 +63,14 @@ def grade_study(
     days = _derive_days(evidence, spans, infusions, max(windows))
     event_grades = _derive_event_grades(evidence, infusions, manifest)
     assessment_grades = _derive_assessment_grades(evidence, manifest)
+    subject_grades = combine_subjects(contributions, alone, frame, withheld, windows[0])
     results = {
         "core_studies": _derive_study(checked, release, manifest),
         "core_event_grades": event_grades,
         "core_event_windows": evidence.event_windows,
         "core_assessment_grades": assessment_grades,
         "core_assessment_windows": evidence.moment_windows,
-        "core_subject_grades": combine_subjects(contributions, alone, frame, withheld, windows[0]),
+        "core_subject_grades": subject_grades,
         "core_subject_days": days,
         **derive_course_tables(
             checked,
@@ -81,7 +82,17 @@ def grade_study(
             days,
             manifest,
         ),
-        "core_closing_facts": pl.DataFrame(schema=CoreClosingFacts.polars_schema()),
+        "core_closing_facts": derive_closing_facts(
+            subject_grades,
+            event_grades,
+            evidence.event_windows,
+            assessment_grades,
+            evidence.moment_windows,
+            withheld,
+            spans,
+            infusions,
+            manifest,
+        ),
         "core_contradictions": derive_contradictions(
             checked, events, _latest_primary(evidence.revised, manifest), evidence.moments
         ),
