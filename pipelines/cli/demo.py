@@ -48,6 +48,17 @@ WITH counted AS (
   FROM diff_scale_subjects
   WHERE comparator_set = 'broad' AND is_primary_window AND is_infused
   GROUP BY run_id, study_id
+), assessed AS (
+  SELECT run_id, study_id,
+    count(*) FILTER (assessments > 0) AS subjects,
+    count(*) FILTER (events_alone_low = 0 AND events_alone_high > 0) AS indeterminate_alone,
+    count(*) FILTER (events_alone_low < events_alone_high AND low = high) AS closed,
+    count(*) FILTER (low < high AND high - low < events_alone_high - events_alone_low) AS narrowed
+  FROM core_subject_grades
+  WHERE infusion_number = 0 AND is_primary_window AND is_infused AND outcome <> 'NOT_EVALUABLE'
+  GROUP BY run_id, study_id
+), contradicted AS (
+  SELECT run_id, study_id, count(*) AS statements FROM core_contradictions GROUP BY run_id, study_id
 ), unmapped AS (
   SELECT run_id, study_id, count(*) AS terms FROM core_unmapped_terms GROUP BY run_id, study_id
 )
@@ -57,20 +68,30 @@ SELECT study_id AS study, s.subjects_infused AS subjects, s.ae_rows_read AS even
   c.point_any AS "point any", c.point_3 AS "point >=3",
   c.high_any AS "high any", c.high_3 AS "high >=3",
   coalesce(d.to_zero, 0) AS "to zero", coalesce(d.up, 0) AS up,
+  coalesce(a.subjects, 0) AS assessed,
+  coalesce(a.indeterminate_alone, 0) AS "indeterminate by events alone",
   coalesce(d.indeterminate, 0) AS indeterminate,
+  coalesce(a.closed, 0) AS "closed by assessments",
+  coalesce(a.narrowed, 0) AS "narrowed by assessments",
+  coalesce(x.statements, 0) AS contradictions,
   s.ae_rows_rejected AS rejected, coalesce(u.terms, 0) AS unmapped
 FROM core_studies s
 JOIN core_runs r USING (run_id, study_id)
 LEFT JOIN counted c USING (run_id, study_id)
 LEFT JOIN changed d USING (run_id, study_id)
+LEFT JOIN assessed a USING (run_id, study_id)
+LEFT JOIN contradicted x USING (run_id, study_id)
 LEFT JOIN unmapped u USING (run_id, study_id)
 WHERE r.is_current AND list_contains(?, study_id)
 ORDER BY study_id
 """
 LEGEND: Final = (
     "Infused subjects in the primary window. CTCAE: highest grade over nervous and psychiatric events; low, "
-    "point, high: ICANS; to zero and up: CTCAE to ICANS point; indeterminate: low 0, high above 0; events: "
-    "rows read; rejected: event rows that could not be used; unmapped: terms that nobody has decided."
+    "point, high: ICANS; to zero and up: CTCAE to ICANS point; assessed: subjects with ICE, CAPD or another "
+    "bedside assessment in the window; indeterminate: low 0, high above 0, by events alone and with "
+    "assessments; closed: low below high by events alone, now one grade; narrowed: fewer grades, not one; "
+    "contradictions: pairs of statements that cannot both hold; events: rows read; rejected: event rows that "
+    "could not be used; unmapped: terms that nobody has decided."
 )
 
 
@@ -147,7 +168,7 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
             }
         )
         return
-    # Studies side by side: sixteen columns would not fit a terminal.
+    # Studies side by side: twenty columns would not fit a terminal.
     print_table(columns[:1] + [row[0] for row in rows], list(zip(columns, *rows, strict=True))[1:])
     print()
     print_paragraph(LEGEND)

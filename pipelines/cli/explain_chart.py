@@ -301,14 +301,14 @@ def _assessments(rows: Sequence[Facts]) -> Lines:
         is_before = row["window"]["code"] == "before_infusion"
         day = "before the infusion" if is_before else f"day {row['days'] or 'unknown'}"
         covers = "" if row["covers_its_day"] else "  covers no day"
+        around = "".join(f" {rule['code']}" for rule in row["context"])
         yield (
             f"  {row['moment']}  {day}  {row['domain']} {said_interval(row['interval'])}  "
-            f"{row['rule']['code']}: {row['says']}{covers}",
+            f"{row['rule']['code']}{around}: {row['says']}{covers}",
             6,
         )
-        for rule in row["context"]:
-            yield f"      {rule['code']}: {rule['meaning']}", 8
-    said = {row["rule"]["code"]: row["rule"]["meaning"] for row in rows}
+    rules = [rule for row in rows for rule in (row["rule"], *row["context"])]
+    said = {rule["code"]: rule["meaning"] for rule in rules}
     for code, meaning in sorted(said.items()):
         yield f"  {code}: {meaning or 'a rule of the checks'}", 4
     if any(not row["covers_its_day"] for row in rows):

@@ -19,7 +19,7 @@ from pipelines.cli import serve
 from pipelines.cli.app import app
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
-from tests.end_to_end.homes import CHECKOUT, PUBLIC, SHIPPED, Tables, regrade, warehouse_content, write_study
+from tests.end_to_end.homes import CHECKOUT, PUBLIC, Tables, warehouse_content, write_study
 
 SUBJECT = "SECRET-001"
 SMALL = {
@@ -337,62 +337,6 @@ def test_init_of_nothing(tmp_path: Path) -> None:
 
 
 # demo
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Result]:
-    home = Home(tmp_path_factory.mktemp("demo"))
-    return home, regrade(home, "demo")
-
-
-def test_demo_lands_the_shipped_studies_and_sums_them_up(demo: tuple[Home, Result]) -> None:
-    home, done = demo
-    assert done.exit_code == 0, done.stderr
-    shipped = {folder.name for folder in SHIPPED.iterdir() if (folder / "study.yaml").is_file()}
-    assert set(home.studies()) == shipped == {"CART-DEMO", "CDISCPILOT01"}
-    lines = done.stdout.splitlines()
-    labels = [
-        "study", "subjects", "events", "CTCAE any", "CTCAE >=3", "low any", "low >=3", "point any",
-        "point >=3", "high any", "high >=3", "to zero", "up", "indeterminate", "rejected", "unmapped",
-    ]  # fmt: skip
-    assert [line.rsplit(maxsplit=2)[0] for line in lines[: len(labels)]] == labels
-    assert lines[-1].startswith("mapping release ")
-    assert lines[-1].endswith("under review, not clinically reviewed")
-    assert str(home.database) in done.stdout
-    for study in shipped:
-        assert str(Tables(home, study).run.folder) in done.stdout
-    assert not [path for path in home.landing.iterdir() if path.name.startswith(".")]
-
-
-def test_demo_summary_is_what_the_tables_say(demo: tuple[Home, Result]) -> None:
-    home, _ = demo
-    done = ask_cli(home, "demo", "--json")
-    answer = json.loads(done.stdout)
-    assert [study["state"] for study in answer["studies"]] == ["unchanged", "unchanged"]
-    for row in answer["summary"]:
-        tables = Tables(home, row["study"])
-        grades = tables.rows(
-            "core_subject_grades", is_primary_window=True, infusion_number=0, is_infused=True
-        )
-        assert row["subjects"] == len(grades)
-        for name in ("low", "point", "high"):
-            for label, threshold in (("any", 1), (">=3", 3)):
-                counted = sum(
-                    (grade[name] or 0) >= threshold  # type: ignore[operator]
-                    for grade in grades
-                    if grade["outcome"] != "NOT_EVALUABLE"
-                )
-                assert row[f"{name} {label}"] == counted
-        changes = tables.rows(
-            "diff_scale_subjects", is_primary_window=True, comparator_set="broad", is_infused=True
-        )
-        assert row["to zero"] == sum(change["change_point"] == "to_zero" for change in changes)
-        assert row["up"] == sum(change["change_point"] == "up" for change in changes)
-        assert row["indeterminate"] == sum(grade["outcome"] == "INDETERMINATE" for grade in grades)
-        rejected = tables.rows("core_rejected_rows", table_name="adverse_events")
-        assert row["rejected"] == len(rejected)
-        assert row["events"] == len(rejected) + tables["core_adverse_events"].height
-        assert row["unmapped"] == tables["core_unmapped_terms"].height
 
 
 def test_demo_does_not_mix_with_a_sponsors_studies(own: Home) -> None:

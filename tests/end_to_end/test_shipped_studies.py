@@ -39,8 +39,8 @@ EXPECTED: dict[str, tuple[int, int | None, int, str]] = {
     "not_related": (0, 0, 4, "INDETERMINATE"),
     "unlikely_related": (0, 2, 3, "INDETERMINATE"),
     "child_agitation": (0, None, 3, "INDETERMINATE"),
-    "child_encephalopathy": (0, 1, 3, "INDETERMINATE"),
-    "developmental_delay": (0, None, 3, "INDETERMINATE"),
+    "child_encephalopathy": (1, 1, 1, "ICANS"),
+    "developmental_delay": (3, 3, 3, "ICANS"),
     "ongoing": (1, 2, 3, "ICANS"),
     "death_from_sepsis": (0, 0, 0, "NOT_ICANS"),
     "unmapped_term": (0, None, 4, "INDETERMINATE"),
@@ -62,7 +62,9 @@ EXPECTED: dict[str, tuple[int, int | None, int, str]] = {
     "broken_row": (0, None, 4, "INDETERMINATE"),
     "row_without_subject": (0, 0, 0, "NOT_ICANS"),
 }
-"""Low, point, high and outcome of the primary window over all infusions, worked out from GRADING.md."""
+"""Low, point, high and outcome of the primary window over all infusions, worked out from GRADING.md.
+
+Two children and a sedated patient have bedside assessments too: see `test_shipped_assessments`."""
 
 REASONS = {
     "seizure_by_convention": "convention",
