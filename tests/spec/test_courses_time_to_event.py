@@ -137,7 +137,7 @@ def test_onsets_after_the_second_infusion_count_from_that_one() -> None:
 
 
 def test_a_partial_onset_has_no_certain_day_and_its_imputed_one_is_flagged() -> None:
-    """Low stays open, high is the first possible day; a whole onset as early is not imputed."""
+    """Low stays open, high is the first possible day. Not imputed: a whole onset as early, a certain last day."""
     text = """
         | subject | term               | grade | start      | end        | => |
         |---------|--------------------|-------|------------|------------|----|
@@ -159,7 +159,7 @@ def test_a_partial_onset_has_no_certain_day_and_its_imputed_one_is_flagged() -> 
         | => | 02         | point    | 0   | True     | False      |
         | => | 03         | high     | 0   | True     | False      |
         | => | 03         | low      | 56  | False    | False      |
-        | => | 03         | point    | 56  | False    | False      |
+        | => | 03         | point    | 19  | True     | False      |
         """,
         "ICANS_ANY",
     )
