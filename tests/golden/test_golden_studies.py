@@ -21,7 +21,7 @@ from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import read_manifest, read_study
 
 GOLDEN = Path(__file__).parent
-STUDIES = sorted(folder.name for folder in GOLDEN.glob("GOLD-*"))
+STUDIES = sorted(folder.parent.name for folder in GOLDEN.glob("GOLD-*/expected"))
 Tables = dict[str, pl.DataFrame]
 
 
@@ -54,7 +54,7 @@ def compare(actual: pl.DataFrame, wanted: pl.DataFrame) -> None:
 
 
 def test_there_are_golden_studies() -> None:
-    assert STUDIES == ["GOLD-EDGES", "GOLD-PLAIN", "GOLD-SEVERITY"]
+    assert STUDIES == ["GOLD-EDGES", "GOLD-ICE-WIDE", "GOLD-PLAIN", "GOLD-SEVERITY"]
 
 
 def test_every_event_has_the_expected_interval(study: tuple[str, Tables]) -> None:
@@ -100,6 +100,12 @@ def test_every_subject_changes_as_expected(study: tuple[str, Tables]) -> None:
         pl.col("is_primary_window") & pl.col("comparator_set").is_in(sets)
     )
     compare(actual, wanted)
+
+
+def test_every_moment_has_the_expected_interval() -> None:
+    wanted = expected("GOLD-ICE-WIDE", "assessment_grades")
+    assert wanted is not None
+    compare(results("GOLD-ICE-WIDE")["core_assessment_grades"], wanted)
 
 
 def test_threshold_crossings_are_counted_as_expected() -> None:
