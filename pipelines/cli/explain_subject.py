@@ -272,6 +272,7 @@ def _closing(run: StoredRun, subject: str) -> list[Facts]:
         {
             "threshold": row["threshold"],
             "sentence": row["sentence"],
+            "infusion": row["infusion_number"],
             "first_day": row["first_day"],
             "last_day": row["last_day"],
             "impact": coded(vocabulary.CLOSING_IMPACTS, row["impact"]),
