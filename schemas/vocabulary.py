@@ -217,5 +217,6 @@ REVIEW_REASONS: Final[dict[str, str]] = {
     "no_infusion_date": "No infusion date recorded.",
     "late_onset": "Onset after the primary window.",
     "rejected_row": "An adverse-event row of this subject could not be used.",
+    "rejected_assessment": "An assessment row of this subject could not be used.",
     "table_incomplete": "The manifest says the adverse-event table is incomplete.",
 }

@@ -65,6 +65,16 @@ def derive_withheld(
         pl.lit("rejected_row").alias("reason"),
         pl.lit(value=True).alias("is_row"),
     )
+    # An assessment that could not be used may have been any grade; it is no death report.
+    unread = rejected.filter(
+        (pl.col("table_name") == "assessments") & pl.col("subject_id").is_not_null()
+    ).select(
+        *SUBJECT,
+        pl.lit(4).alias("_top"),
+        pl.lit(rules.REJECTED_ROW).alias("rule_id"),
+        pl.lit("rejected_assessment").alias("reason"),
+        pl.lit(value=False).alias("is_row"),
+    )
     incomplete = subjects.filter(not manifest.ae_table_complete).select(
         *SUBJECT,
         pl.lit(4).alias("_top"),
@@ -72,9 +82,13 @@ def derive_withheld(
         pl.lit("table_incomplete").alias("reason"),
         pl.lit(value=False).alias("is_row"),
     )
-    is_fatal_possible = (pl.col("_top") > 0) & ~pl.col("_is_alive").fill_null(value=False)
+    is_fatal_possible = (
+        (pl.col("_top") > 0)
+        & (pl.col("reason") != "rejected_assessment")
+        & ~pl.col("_is_alive").fill_null(value=False)
+    )
     return (
-        pl.concat([unusable, incomplete])
+        pl.concat([unusable, unread, incomplete])
         .join(alive, on=SUBJECT, how="left", validate="m:1")
         .select(
             *SUBJECT,

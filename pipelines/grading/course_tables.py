@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from pipelines.grading.course_summaries import derive_course_summary, derive_subject_courses
+from pipelines.grading.course_summaries import derive_subject_courses
 from pipelines.grading.courses import combine_episodes, derive_crs_spans
 from pipelines.grading.event_dates import derive_event_dates, derive_imputed_spans, mark_imputed
 from pipelines.grading.events import SUBJECT
@@ -28,7 +28,7 @@ def derive_course_tables(
     days: pl.DataFrame,
     manifest: StudyManifest,
 ) -> dict[str, pl.DataFrame]:
-    """Episodes, event dates, subject courses, time to event and their summary, by table name.
+    """Episodes, event dates, subject courses and time to event, by table name.
 
     `events` are the events after `derive_onset` (with cause_role and disposition), `spans` their days by
     `derive_day_spans`, `event_windows` and the assessment frames hold the columns of the tables of those
@@ -54,5 +54,4 @@ def derive_course_tables(
         "core_time_to_event": derive_time_to_event(
             days, courses, contributions, spans, event_dates, moments, infusions, subjects, manifest
         ),
-        "core_course_summary": derive_course_summary(courses, manifest.study),
     }

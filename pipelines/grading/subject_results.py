@@ -1,0 +1,244 @@
+"""Every result that depends on one subject's rows alone, for some subjects of a study.
+
+Only the order of the steps and the joining of what they give live here; each rule is in the module it is
+called from. `kernel` calls this for batches of subjects and puts the parts together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from mappings.release import Release
+from pipelines.grading import rules
+from pipelines.grading.closing import derive_closing_facts
+from pipelines.grading.combine import (
+    combine_subjects,
+    derive_contributions,
+    derive_frame,
+    derive_withheld,
+)
+from pipelines.grading.context import apply_rule
+from pipelines.grading.contradictions import derive_contradictions
+from pipelines.grading.course_tables import derive_course_tables
+from pipelines.grading.courses import derive_day_spans
+from pipelines.grading.days import derive_subject_days
+from pipelines.grading.events import EVENT, SUBJECT
+from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
+from pipelines.grading.items import INTERVAL
+from pipelines.grading.measured import derive_observed_days, select_measurable
+from pipelines.grading.windows import compute_days
+from schemas.base import SEPARATOR
+from schemas.manifest import StudyManifest
+
+
+def grade_subjects(
+    checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
+) -> dict[str, pl.DataFrame]:
+    """Results of the subjects that `checked` holds, by table name, neither sorted nor validated.
+
+    All tables of GRADED_TABLES but core_studies, core_course_summary and core_incidence; core_unmapped_terms
+    counts these subjects only.
+    """
+    infusions, subjects = checked["core_infusions"], checked["core_subjects"]
+    windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
+    withheld = derive_withheld(checked["core_rejected_rows"], subjects, release, manifest)
+    evidence = derive_evidence(checked, release, manifest)
+    frame = derive_frame(subjects, infusions, windows)
+    contributions = derive_contributions(
+        evidence.graded_events,
+        evidence.event_windows,
+        evidence.moments,
+        evidence.moment_windows,
+        withheld,
+        frame,
+    )
+    alone = derive_alone(evidence, contributions, withheld, frame, manifest)
+    events = evidence.events
+    spans = derive_day_spans(
+        events, evidence.candidates.select(*EVENT, "infusion_number"), infusions, subjects, manifest
+    )
+    days = _derive_days(evidence, spans, infusions, max(windows))
+    event_grades = _derive_event_grades(evidence, infusions, manifest)
+    assessment_grades = _derive_assessment_grades(evidence, manifest)
+    subject_grades = combine_subjects(contributions, alone, frame, withheld, windows[0])
+    return {
+        "core_event_grades": event_grades,
+        "core_event_windows": evidence.event_windows,
+        "core_assessment_grades": assessment_grades,
+        "core_assessment_windows": evidence.moment_windows,
+        "core_subject_grades": subject_grades,
+        "core_subject_days": days,
+        **derive_course_tables(
+            checked,
+            events,
+            spans,
+            evidence.event_windows,
+            assessment_grades,
+            evidence.moment_windows,
+            days,
+            manifest,
+        ),
+        "core_closing_facts": derive_closing_facts(
+            subject_grades,
+            event_grades,
+            evidence.event_windows,
+            assessment_grades,
+            evidence.moment_windows,
+            withheld,
+            spans,
+            infusions,
+            manifest,
+        ),
+        "core_contradictions": derive_contradictions(
+            checked, events, _latest_primary(evidence.revised, manifest), evidence.moments
+        ),
+        "core_unmapped_terms": _derive_unmapped(events),
+    }
+
+
+def _latest_primary(rows: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
+    """Of rows per infusion and window, those of the primary window of the latest infusion, once per event."""
+    primary = rows.filter(pl.col("window_days") == manifest.windows.primary_days)
+    return primary.filter(pl.col("infusion_number") == pl.col("infusion_number").max().over(EVENT))
+
+
+def _derive_days(
+    evidence: Evidence, spans: pl.DataFrame, infusions: pl.DataFrame, longest: int
+) -> pl.DataFrame:
+    """core_subject_days, and has_open_end for the episodes.
+
+    A row that assessments of some of its days raised gives its other days what it gave before.
+    """
+    raised = pl.col("evidence_rule") == rules.MEASURED_RAISES
+    own = evidence.base_windows.select(
+        *EVENT, "infusion_number", "window_days", *(pl.col(end).alias(f"_{end}") for end in INTERVAL)
+    )
+    rows = evidence.event_windows.filter(pl.col("window_days") == longest)
+    if rows["evidence_rule"].null_count() < rows.height:
+        rows = rows.join(
+            own, on=[*EVENT, "infusion_number", "window_days"], how="left", validate="1:1"
+        ).with_columns(
+            pl.when(raised.fill_null(value=False)).then(f"_{end}").otherwise(end).alias(end)
+            for end in INTERVAL
+        )
+    domains = evidence.events.select(*EVENT, "domains")
+    observed = derive_observed_days(
+        select_measurable(evidence.events, evidence.measured_days), spans, infusions, evidence.measured_days
+    )
+    moments = evidence.moment_windows.filter(pl.col("window_days") == longest).join(
+        evidence.moment_days, on=["study_id", "subject_id", "moment", "infusion_number"], how="inner"
+    )
+    usable = evidence.moments.select("study_id", "subject_id", "moment", "domain", "is_usable")
+    moments = moments.join(usable, on=["study_id", "subject_id", "moment", "domain"], how="left")
+    return derive_subject_days(
+        rows.join(domains, on=EVENT, how="left", validate="m:1"), spans, observed, moments, longest
+    )
+
+
+def _derive_event_grades(
+    evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest
+) -> pl.DataFrame:
+    """Events with the status and interval of the primary window of the latest infusion they can follow.
+
+    An event certainly before the first infusion is counted in days from that one, with
+    infusion_number null.
+    """
+    events = evidence.graded_events
+    latest = evidence.candidates.group_by(EVENT).agg(pl.all().sort_by("infusion_number").last())
+    statuses = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "window_status")
+    first = infusions.filter(pl.col("infusion_number") == 1).select(
+        *SUBJECT, "infusion_earliest", "infusion_latest"
+    )
+    days_before_first = {
+        "day_earliest": ("onset_earliest", "infusion_latest"),
+        "day_latest": ("onset_latest", "infusion_earliest"),
+    }
+    placed = (
+        _with_revised(events, _latest_primary(evidence.revised, manifest))
+        .join(latest, on=EVENT, how="left", validate="1:1")
+        .join(statuses, on=EVENT, how="left", validate="1:1")
+        .join(first, on=SUBJECT, how="left", validate="m:1")
+        .with_columns(
+            pl.col("window_status").fill_null("before_infusion"),
+            *(
+                pl.when(pl.col("infusion_number").is_null())
+                .then(compute_days(onset, infusion))
+                .otherwise(day)
+                .alias(f"onset_{day}")
+                for day, (onset, infusion) in days_before_first.items()
+            ),
+        )
+    )
+    return _finish_window(placed).with_columns(
+        pl.col("grade").alias("source_grade"),
+        pl.when(pl.col("concept_id").is_not_null())
+        .then(pl.concat_list("term_layers", "decision_layers").list.unique().list.sort().list.join(SEPARATOR))
+        .alias("mapping_layer"),
+        pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
+    )
+
+
+def _with_revised(events: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
+    """Events with the interval, rules and reasons that assessments gave them, where they did."""
+    if revised.is_empty():
+        return events
+    names = (*INTERVAL, "context_rules", "review_reasons")
+    changes = revised.select(*EVENT, "evidence_rule", *(pl.col(name).alias(f"_{name}") for name in names))
+    is_revised = pl.col("evidence_rule").is_not_null()
+    return (
+        events.join(changes, on=EVENT, how="left", validate="1:1")
+        .with_columns(pl.when(is_revised).then(f"_{name}").otherwise(name).alias(name) for name in names)
+        .drop("evidence_rule", *(f"_{name}" for name in names))
+    )
+
+
+def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
+    """Apply the rules of `window_status` and join the lists of rules and reasons."""
+    status = pl.col("window_status")
+    placed = apply_rule(
+        placed, rules.BEFORE_INFUSION, None, status == "before_infusion", low=0, point=0, high=0
+    )
+    placed = apply_rule(placed, rules.PARTLY_IN_WINDOW, "onset_partly_in_window", status == "partly", low=0)
+    placed = apply_rule(
+        placed, rules.PARTLY_IN_WINDOW, "no_infusion_date", status == "no_infusion_date", low=0
+    )
+    placed = apply_rule(placed, None, "late_onset", status == "late")
+    codes = {
+        "context_rules": pl.col("context_rules").list.join(SEPARATOR),
+        "review_reasons": pl.col("review_reasons").list.unique().list.sort().list.join(SEPARATOR),
+    }
+    return placed.with_columns(
+        pl.when(joined != "").then(joined).alias(name) for name, joined in codes.items()
+    )
+
+
+def _derive_assessment_grades(evidence: Evidence, manifest: StudyManifest) -> pl.DataFrame:
+    """Moments with the status of the primary window of the latest infusion they can follow."""
+    moment = ("study_id", "subject_id", "moment")
+    latest = evidence.moment_days.group_by(moment).agg(pl.all().sort_by("infusion_number").last())
+    statuses = (
+        evidence.moment_windows.filter(pl.col("window_days") == manifest.windows.primary_days)
+        .group_by(moment)
+        .agg(pl.col("window_status").sort_by("infusion_number").last())
+    )
+    placed = (
+        evidence.moments.join(latest, on=moment, how="left", validate="m:1")
+        .join(statuses, on=moment, how="left", validate="m:1")
+        .with_columns(pl.col("window_status").fill_null("before_infusion"))
+    )
+    return _finish_window(placed)
+
+
+def _derive_unmapped(events: pl.DataFrame) -> pl.DataFrame:
+    """Terms without a decision, in scope or without a class, weighted by events and subjects."""
+    return (
+        events.filter(pl.col("disposition") == "unmapped")
+        .group_by("study_id", pl.col("term_key").fill_null(""), pl.col("body_system").fill_null(""))
+        .agg(
+            pl.len().cast(pl.Int64).alias("events"),
+            pl.col("subject_id").n_unique().cast(pl.Int64).alias("subjects"),
+            pl.col("grade").max().alias("max_source_grade"),
+        )
+    )

@@ -1,0 +1,26 @@
+"""Law 4 for the batches of the kernel: how many subjects are graded at a time changes no byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from mappings.loader import load_release
+from pipelines.grading.kernel import grade_study
+from schemas.base import canonical_bytes_digest
+from tests import studies
+from tests.strategies import Seeded, Terms, make_study
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_batches_of_subjects_change_no_byte(seed: int) -> None:
+    release = load_release()
+    made = make_study(Seeded(seed), Terms.of(release), most_subjects=12, most_events=8)
+    checked = studies.to_frames(made.rows)
+    digests = [
+        {
+            name: canonical_bytes_digest(frame)
+            for name, frame in grade_study(checked, release, made.manifest, batch_rows).items()
+        }
+        for batch_rows in (1_000_000, 7, 1)
+    ]
+    assert digests[0] == digests[1] == digests[2]
