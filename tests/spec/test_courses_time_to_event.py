@@ -137,7 +137,7 @@ def test_onsets_after_the_second_infusion_count_from_that_one() -> None:
 
 
 def test_a_partial_onset_has_no_certain_day_and_its_imputed_one_is_flagged() -> None:
-    """Low stays open, high is the first possible day. Not imputed: a whole onset as early, a certain last day."""
+    """Low stays open, high is the first possible day. A certain day is not imputed."""
     text = """
         | subject | term               | grade | start      | end        | => |
         |---------|--------------------|-------|------------|------------|----|

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,20 @@ STAGE_TABLES: Mapping[str, tuple[type[Table], ...]] = {
 
 
 def sample_frame(declared: type[Table], study_id: str, rows: int = 3) -> pl.DataFrame:
-    """Valid rows: keys are numbered, coded columns take their first code, nullable ones are null once."""
+    """Valid rows: keys are numbered or count through their codes, other coded columns take their first
+    code, nullable ones are null once.
+    """
     types = declared.polars_schema()
     data: dict[str, list[Any]] = {}
     for name, spec in declared.declared_columns().items():
         limits: dict[str, Any] = {}
         for check in spec.checks:
             limits |= check.statistics or {}
-        values = [_value(types[name], limits, row, name, study_id) for row in range(rows)]
+        codes = list(limits.get("allowed_values", ()))
+        if codes and name in declared.info().key:
+            values = [codes[row % len(codes)] for row in range(rows)]
+        else:
+            values = [_value(types[name], limits, row, name, study_id) for row in range(rows)]
         if spec.nullable and name not in declared.info().key:
             values[0] = None
         data[name] = values
@@ -59,6 +65,8 @@ def _value(dtype: pl.DataType, limits: dict[str, Any], row: int, name: str, stud
         return f"2017-03-0{1 + row}"
     if isinstance(dtype, pl.Datetime):
         return datetime(2017, 3, 1 + row, 12)
+    if dtype == pl.Date:
+        return date(2017, 3, 1 + row)
     return f"{name}_{row}" if "pattern" not in limits else f"{name}{row}"
 
 
