@@ -1,4 +1,4 @@
-"""Every table of the course over time, from what the kernel has placed on days.
+"""Every table of the course of subjects over time, from what the kernel has placed on days.
 
 What may live here: the order in which the tables of `courses`, `event_dates`, `course_summaries` and
 `time_to_event` are made. What may not: rules.
