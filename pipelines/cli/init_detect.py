@@ -57,6 +57,7 @@ SPONSOR_NAMES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "sex": ("GENDER",),
         "age": ("AGE_YEARS", "AGE_AT_INFUSION"),
         "age_unit": ("AGE_UNIT",),
+        "age_group": ("AGE_GROUP", "AGEGR", "AGE_CATEGORY"),
         "birth_date": ("BIRTH_DATE", "DATE_OF_BIRTH", "DOB"),
         "developmental_delay": ("DEVELOPMENTAL_DELAY", "DEV_DELAY"),
         "death_flag": ("DEATH_FLAG", "DIED", "DEAD"),
@@ -81,6 +82,35 @@ SPONSOR_NAMES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "subject_id": _SUBJECT,
         "start": ("SEDATION_START", "SED_START", "START_DATE", "START"),
         "end": ("SEDATION_END", "SEDATION_STOP", "SED_END", "END_DATE", "STOP_DATE", "END"),
+    },
+    "assessments": {
+        "subject_id": _SUBJECT,
+        "date": ("ASSESSMENT_DATE", "ASSESSED_ON", "ASSESS_DATE", "ICE_DATE", "ASSESSMENT_DATETIME", "EXAM_DATE",
+                 "VISIT_DATE", "DATE_OF_ASSESSMENT", "DATE", "DATETIME"),
+        "time": ("ASSESSMENT_TIME", "ASSESS_TIME", "EXAM_TIME", "TIME"),
+        "test_code": ("TEST_CODE", "ITEM", "ITEM_CODE", "TEST", "PARAMETER_CODE"),
+        "value": ("VALUE", "RESULT", "TEST_RESULT", "SCORE"),
+        "unit": ("UNIT", "RESULT_UNIT"),
+        "status": ("STATUS",),
+        "reason": ("REASON", "REASON_NOT_DONE", "NOT_DONE_REASON", "WHY_NOT_DONE"),
+        "sedated": ("SEDATED", "SEDATION", "SEDATED_AT_ASSESSMENT"),
+    },
+    "crs": {
+        "subject_id": _SUBJECT,
+        "grade": ("CRS_GRADE", "GRADE", "TOXICITY_GRADE"),
+        "start": ("CRS_START", "CRS_ONSET", "START_DATE", "ONSET_DATE", "START"),
+        "end": ("CRS_END", "CRS_STOP", "END_DATE", "STOP_DATE", "END"),
+        "ongoing": ("ONGOING",),
+    },
+    "medical_history": {
+        "subject_id": _SUBJECT,
+        "verbatim_term": ("MH_TERM", "CONDITION", "TERM", "VERBATIM_TERM"),
+        "lowest_level_term": ("LLT", "LLT_NAME"),
+        "preferred_term": ("PT", "PT_NAME", "PREFERRED_TERM"),
+        "llt_code": ("LLT_CODE", "LLT_CD"),
+        "pt_code": ("PT_CODE", "PT_CD"),
+        "body_system": ("SOC", "SOC_NAME", "SYSTEM_ORGAN_CLASS"),
+        "start": ("START_DATE", "ONSET_DATE", "DATE_OF_DIAGNOSIS", "START"),
     },
 }  # fmt: skip
 """Names sponsors use, looked for after the SDTM and ADaM names that staging finds by itself."""
@@ -137,6 +167,11 @@ def columns_named(field: str, role: str, header: Sequence[str]) -> list[str]:
     """Every column of the header that goes by a name of the field, best name first."""
     by_key = {_key(name): name for name in reversed(header)}
     return [by_key[_key(alias)] for alias in _names(role, field) if _key(alias) in by_key]
+
+
+def term_columns(role: str, header: Sequence[str]) -> list[str]:
+    """Columns of a table of clinical events that say which event a row is."""
+    return [name for name in header if role == "crs" and name.upper() in ("CEDECOD", "CETERM", "CECAT")]
 
 
 def sponsor_flags(header: Sequence[str]) -> list[str]:

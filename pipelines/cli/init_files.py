@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipelines.cli import init_detect as detect
-from pipelines.ingest.column_names import DEFAULT_COLUMNS, TERM_FIELDS
+from pipelines.ingest.column_names import TERM_FIELDS
 from pipelines.ingest.raw import ROW, RawTable
 from pipelines.ingest.readers import read_table
 from schemas.errors import ManifestError, UnreadableFileError
@@ -26,7 +26,7 @@ _SUFFIXES: Final = (
 )  # fmt: skip
 """Data files, the format trusted most first: of copies of one table in several formats the first is used."""
 _MAX_FILES: Final = 500
-_NO_NAME: Final = "not recognised by its name"
+NO_NAME: Final = "not recognised by its name"
 _NEEDS: Final[dict[str, tuple[frozenset[str], ...]]] = {
     "adverse_events": (frozenset({"subject_id"}), frozenset(TERM_FIELDS)),
     "subjects": (frozenset({"subject_id"}),),
@@ -74,12 +74,12 @@ def choose_files(folder: Path) -> tuple[dict[str, FoundFile], dict[str, str]]:
     for path in _data_files(folder):
         role = detect.role_of_name(Path(path).stem)
         if role is None:
-            unused[path] = _NO_NAME
+            unused[path] = NO_NAME
         else:
             candidates.setdefault(role, []).append(path)
     used: dict[str, FoundFile] = {}
     failure: UnreadableFileError | None = None
-    for role in DEFAULT_COLUMNS:
+    for role in _NEEDS:
         for path in sorted(candidates.get(role, ()), key=_is_adam):
             taken = used.get(role)
             if taken is not None and (role != "subjects" or "reference_start" in taken.columns):
@@ -119,7 +119,7 @@ def choose_files(folder: Path) -> tuple[dict[str, FoundFile], dict[str, str]]:
 def _events_by_columns(folder: Path, unused: dict[str, str]) -> FoundFile | None:
     """The file without a telling name whose columns look most like adverse events."""
     best: FoundFile | None = None
-    for path in [path for path, reason in unused.items() if reason == _NO_NAME]:
+    for path in [path for path, reason in unused.items() if reason == NO_NAME]:
         try:
             found = read_found(folder, path, "adverse_events")
         except UnreadableFileError:
@@ -158,7 +158,8 @@ def _data_files(folder: Path) -> list[str]:
 
 def read_found(folder: Path, path: str, role: str) -> FoundFile:
     """Read one file as a table of the role: delimiter, encoding, columns and null texts are detected."""
-    options: dict[str, Any] = {"path": path, "role": role}
+    # An assessment file cannot be declared as one before its items are known.
+    options: dict[str, Any] = {"path": path, "role": "subjects" if role == "assessments" else role}
     notes: list[str] = []
     encodings: Sequence[str] = ("utf-8", "cp1252", "latin-1")
     suffix = Path(path).suffix.lower()
@@ -180,9 +181,10 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
     # Of these fields the best-named column may be empty and another filled: all of them are looked at.
     field_of = {"adverse_events": "grade", "subjects": "reference_start"}.get(role)
     rivals = detect.columns_named(field_of, role, header) if field_of else []
+    terms = detect.term_columns(role, header)
     cells = {
         name: [cell or "" for cell in raw.frame[name].to_list()]
-        for name in dict.fromkeys([*columns.values(), *rivals])
+        for name in dict.fromkeys([*columns.values(), *rivals, *terms])
     }
     # Formats with a missing value of their own need no text for it.
     is_text = suffix in _DELIMITERS or suffix == ".xlsx"

@@ -18,6 +18,7 @@ from typing import Final
 from ruamel.yaml import YAML
 
 from pipelines.cli import init_detect as detect
+from pipelines.cli.init_assessments import choose_context_files
 from pipelines.cli.init_files import FoundFile, choose_files
 from pipelines.ingest.column_names import SEVERITY_GRADE_COLUMNS, candidates, find_column
 from schemas.errors import ManifestError
@@ -70,6 +71,9 @@ def propose_manifest(folder: Path) -> Proposal:
             blocks.append(_file_block(file, scale, assumptions))
         else:
             unused[file.path] = "not needed: day 0 comes from elsewhere"
+    for context in choose_context_files(folder, unused, _scalar):
+        blocks.append([*_file_block(context.file, scale, assumptions), *map(_line, context.lines)])
+        assumptions.extend(f"{_line(context.file.path)}: {_line(said)}" for said in context.assumptions)
     text = _render(study, blocks, grading, infusions, unused)
     # The text must be what a run will read.
     parse_manifest(YAML(typ="safe", pure=True).load(text), MANIFEST_NAME)
@@ -260,6 +264,8 @@ def _render(
         "attribution: widen  # how the investigator's causality is used: widen, ignore or exclude",
         "ae_table_complete: true  # false: the table may lack events, and nobody is NOT_ICANS",
         "blank_death_flag_means_alive: false  # true: a blank death flag records that the subject lives",
+        "# age_recorded_at: infusion  # when the recorded age was reached: at consent, unless you say so;",
+        "#   an age of 11 at consent may be 12 at the infusion",
         "# data_cutoff: 2018-06-30  # last day the data cover",
         '# mapping_release: "1.0.0"  # the newest shipped release when left out',
     ]
