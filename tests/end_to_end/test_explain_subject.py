@@ -53,11 +53,34 @@ TINY = {
     ),
 }
 
+CAUSES = {
+    "ae.csv": (
+        "USUBJID,AESEQ,AEDECOD,AEBODSYS,AETOXGR,AESTDTC,AEENDTC,AEREL\n"
+        "S1,1,Encephalopathy,Nervous system disorders,3,2017-03-05,2017-03-07,RELATED\n"
+        "S1,2,Sepsis,Infections and infestations,3,2017-03-08,2017-03-09,RELATED\n"
+        "S1,3,Posterior reversible encephalopathy syndrome,Nervous system disorders,3,2017-03-06,,RELATED\n"
+        "S1,4,Sepsis,Infections and infestations,3,2017-03-20,2017-03-21,RELATED\n"
+    ),
+    "dm.csv": "USUBJID,AGE,AGEU,RFSTDTC\nS1,50,YEARS,2017-03-01\n",
+    "mh.csv": "USUBJID,MHTERM,MHDECOD,MHSTDTC\nS1,old trouble,Encephalopathy,2015\nS1,knee,Arthritis,2010\n",
+    "study.yaml": (
+        "study: CAUSES\n"
+        "files:\n"
+        "  - {path: ae.csv, role: adverse_events}\n"
+        "  - {path: dm.csv, role: subjects}\n"
+        "  - {path: mh.csv, role: medical_history}\n"
+        'grading: {scale: ctcae, version: "5.0"}\n'
+        "infusions: {source: reference_start}\n"
+        "context: {pres: true, named_causes: [SEPSIS]}\n"
+    ),
+}
+
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home(tmp_path_factory.mktemp("tiny"))
     write_study(home, "TINY", TINY)
+    write_study(home, "CAUSES", CAUSES)
     done = regrade(home, "run")
     assert done.exit_code == 0, done.output
     return home
@@ -233,6 +256,16 @@ def test_an_event_names_the_row_behind_its_context_rule(tiny: Home) -> None:
     assert {row["rule"] for row in because} == {"K-OTHER-CAUSE", "K-HAEMORRHAGE-OEDEMA"}
     assert {row["place"] for row in because} == {"ae.csv:3"}
     assert because[0]["says"] == "Intracranial hemorrhage, grade 3, 2017-03-20 .. 2017-03-24"
+
+
+def test_an_event_names_every_kind_of_cause_the_manifest_counts(tiny: Home) -> None:
+    done = regrade(tiny, "explain", "CAUSES", "S1", "1", "--json")
+    because = [(row["rule"], row["place"]) for row in json.loads(done.stdout)["because_of"]]
+    assert because == [
+        ("K-PRES", "ae.csv:3"),
+        ("K-NAMED-CAUSE", "ae.csv:2"),  # not the sepsis of two weeks later
+        ("K-MEDICAL-HISTORY", "mh.csv:1"),
+    ]
 
 
 def test_an_event_names_its_sedation_and_its_baseline(shipped_home: Home) -> None:
