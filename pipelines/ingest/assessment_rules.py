@@ -18,7 +18,7 @@ _READ: Final = pl.col("value_status") == "read"
 _OF_ICE: Final = pl.col("item").str.starts_with("ice_") | pl.col("item").str.starts_with("cartox_")
 _OF_CAPD: Final = pl.col("item") == "capd_total"
 _SAID: Final = pl.struct("value", "code")
-_NOT_LISTED: Final = (pl.col("has_subject_table"), ~pl.col("is_in_subject_table").fill_null(value=False))
+_NOT_LISTED: Final = (pl.col("has_subject_table"), ~pl.col("is_in_subject_table"))
 _ADD: Final = "add the subject to the subject table; the subject is not in the denominator"
 
 ASSESSMENT_RULES: Final[tuple[RowRule, ...]] = (

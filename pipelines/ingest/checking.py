@@ -141,7 +141,12 @@ def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
         (CRS_RULES, crs, "core_crs"),
         (HISTORY_RULES, history, "core_medical_history"),
     ):
-        rows += run_rules(rules, frame.join(beside, on="subject_id", how="left"), manifest.study, name)
+        # Cytokine release and history may name somebody who is no subject of the study.
+        wider = frame.join(beside, on="subject_id", how="left").with_columns(
+            pl.col("has_subject_table").fill_null(value=has_table),
+            pl.col("is_in_subject_table").fill_null(value=False),
+        )
+        rows += run_rules(rules, wider, manifest.study, name)
     rows += run_rules(SUBJECT_RULES, known, manifest.study, "core_subjects")
     rows += run_rules(INFUSION_RULES, infusions, manifest.study, "core_infusions")
     rows += run_rules(SEDATION_RULES, sedation, manifest.study, "core_sedation")

@@ -51,7 +51,7 @@ from pipelines.ingest.parse_words import (
     read_version,
 )
 from pipelines.ingest.raw import RawStudy
-from pipelines.ingest.splitting import PLACE
+from pipelines.ingest.splitting import count_rows
 from pipelines.ingest.staging_assessments import date_by_events, stage_assessments
 from schemas.assessments import StagedAssessments, StagedCrs, StagedMedicalHistory
 from schemas.base import Table
@@ -111,7 +111,7 @@ def stage_study(raw: RawStudy) -> Tables:
         frame, halves = stager(file)
         staged[file.table_name].append(frame)
         rejected.append(halves)
-        account(file, frame.select(PLACE).n_unique() + halves.height)
+        account(file, count_rows(frame) + halves.height)
     staged["assessments"] = _dated_assessments(files, staged["adverse_events"])
     staged["infusions"].extend(_reference_starts(files, manifest))
     known = {
