@@ -61,6 +61,7 @@ ROW_FACTS: Final[dict[str, str]] = {
     "power_3_or_4": "whether the focal weakness is deep",
     "papilloedema_cause": "cause of the disc swelling: raised pressure or another",
     "rejected_row": "the rejected row",
+    "rejected_assessment": "the rejected assessment",
     "table_incomplete": "a complete adverse-event table",
 }
 """Reasons of rows without a `requires` of their own."""
@@ -95,6 +96,7 @@ WITHOUT_DAYS: Final = (
     INFUSION_DATE,
     CAUSE_OF_DEATH,
     ROW_FACTS["rejected_row"],
+    ROW_FACTS["rejected_assessment"],
     ROW_FACTS["table_incomplete"],
     ROW_FACTS["version_unknown"],
     CONTEXT_FACTS["age_unknown"],

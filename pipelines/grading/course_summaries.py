@@ -34,7 +34,8 @@ def derive_subject_courses(
     `days` as from `days.derive_subject_days`, `crs_spans` as from `derive_crs_spans`, `imputed_spans` as from
     `derive_imputed_spans`. One row per dated infusion and estimate, days or not; a subject without a
     dated infusion has none. A course is unresolved if its last day is the last one observed
-    (`derive_horizons`). Columns of core_subject_courses.
+    (`derive_horizons`); by point also if an ongoing row covers its last day, unless the next day was
+    assessed as 0. Columns of core_subject_courses.
     """
     horizons = derive_horizons(infusions, subjects, manifest)
     imputed = imputed_spans.select(*COURSE, pl.lit(value=True).alias("has_imputed_date")).unique()
@@ -72,7 +73,7 @@ def _derive_course(
             pl.col("peak_grade").max(),
             pl.col("peak_day").filter(is_peak).min(),
             pl.col("last_day").max(),
-            # An open end belongs to the point: it is a row that says it was still there.
+            # A row says that it was still there: no statement about what is certain or possible.
             (pl.col("is_ongoing").filter(is_last).any() & (estimate == "point")).alias("is_ongoing"),
             pl.len().cast(pl.Int64).alias("episodes"),
         )
@@ -82,13 +83,17 @@ def _derive_course(
         *((pl.col(estimate) == grade).sum().cast(pl.Int64).alias(f"days_grade_{grade}") for grade in GRADES),
         pl.col("point").is_null().sum().cast(pl.Int64).alias("days_without_point"),
     )
+    ended = days.filter(pl.col(estimate) == 0).select(
+        *COURSE, (pl.col("day") - 1).alias("last_day"), pl.lit(value=True).alias("_has_ended")
+    )
     return (
         frame.join(runs, on=COURSE, how="left", validate="1:1")
         .join(counts, on=COURSE, how="left", validate="1:1")
         .join(derive_crs_relation(runs, COURSE, crs_spans), on=COURSE, how="left", validate="1:1")
+        .join(ended, on=[*COURSE, "last_day"], how="left", validate="1:1")
         .with_columns(
             pl.lit(estimate).alias("estimate"),
-            pl.col("is_ongoing").fill_null(value=False),
+            pl.col("is_ongoing").fill_null(value=False) & pl.col("_has_ended").is_null(),
             pl.col("peak_grade", "episodes", "days_without_point").fill_null(0),
             *(pl.col(f"days_grade_{grade}").fill_null(0) for grade in GRADES),
         )

@@ -174,7 +174,8 @@ def _find_resolutions(
 ) -> dict[str, pl.DataFrame]:
     """First and last ICANS day of each subject by estimate, see the table above.
 
-    Columns: SUBJECT, first_day, last_day, is_imputed; a subject without an onset has no row.
+    Columns: SUBJECT, first_day, last_day, is_open (the course by point is unresolved), is_imputed; a subject
+    without an onset has no row.
     """
     by = {
         estimate: courses.filter(pl.col("estimate") == estimate)
@@ -183,12 +184,19 @@ def _find_resolutions(
             *SUBJECT,
             pl.col("onset_day").alias("first_day"),
             "last_day",
+            (pl.col("is_unresolved") & (estimate == "point")).alias("is_open"),
             pl.lit(value=False).alias("is_imputed"),
         )
-        for estimate in ("low", "point", "high")
+        for estimate in ESTIMATES
     }
     certain = onsets.filter((pl.col("parameter") == "ICANS_ANY") & (pl.col("estimate") == "low"))
-    dated = imputed.select(*SUBJECT, "first_day", "last_day", pl.lit(value=True).alias("is_imputed"))
+    dated = imputed.select(
+        *SUBJECT,
+        "first_day",
+        "last_day",
+        pl.lit(value=False).alias("is_open"),
+        pl.lit(value=True).alias("is_imputed"),
+    )
     measured = pl.col("is_imputed").not_()
     point = (
         pl.concat([by["point"], dated])
@@ -196,6 +204,7 @@ def _find_resolutions(
         .agg(
             pl.col("first_day").min(),
             pl.col("last_day").max(),
+            pl.col("is_open").any(),
             (
                 (pl.col("first_day").min() == pl.col("first_day").filter(measured).min())
                 & (pl.col("last_day").max() == pl.col("last_day").filter(measured).max())
@@ -249,7 +258,9 @@ def _censor_resolutions(first: pl.DataFrame, resolutions: pl.DataFrame) -> pl.Da
     longest window censor it.
     """
     has_onset = pl.col("first_day").is_not_null()
-    is_event = (has_onset & (pl.col("last_day") < pl.col("horizon"))).fill_null(value=False)
+    is_event = (has_onset & (pl.col("last_day") < pl.col("horizon")) & ~pl.col("is_open")).fill_null(
+        value=False
+    )
     return (
         first.join(pl.DataFrame({"estimate": list(ESTIMATES)}), how="cross")
         .join(resolutions, on=[*SUBJECT, "estimate"], how="left", validate="1:1")

@@ -132,6 +132,20 @@ def test_a_course_is_unresolved_if_it_lasts_to_the_end_of_what_was_observed(
     assert_courses(text, "point", death=death, data_cutoff=cutoff)
 
 
+def test_an_ongoing_row_leaves_the_course_open_unless_the_next_day_was_assessed_as_0() -> None:
+    """`+` is a day that an ongoing row covers; after day 4 no single grade can be told."""
+    assert_courses(
+        """
+        | subject | days                       | => | last_day | is_unresolved | resolution_day |
+        |---------|----------------------------|----|----------|---------------|----------------|
+        | 01      | 3=0/2/3+ 4=0/2/3+ 5=0/-/4+ | => | 4        | True          |                |
+        | 02      | 3=0/2/3+ 4=0/2/3+ 5=0/0/0  | => | 4        | False         | 5              |
+        | 03      | 3=0/2/3 4=0/2/3 5=0/-/4    | => | 4        | False         | 5              |
+        """,
+        "point",
+    )
+
+
 @pytest.mark.parametrize(
     ("span", "relation"),
     [(None, "none"), ((5, 9), "before"), ((2, 4), "during"), ((1, 1), "after"), ((3, 3), "during")],
