@@ -134,12 +134,12 @@ def _assessments(found: FoundFile, scalar: Callable[[str], str]) -> ContextFile 
     names = sorted({code.strip() for code in codes if code.strip()})
     if any(_LOOKS_ALIKE.search(name.upper()) for name in names):
         return _long(found, names, scalar)
-    items = _first_of_each({name: item_of(name) for name in found.header})
+    kept = {of: name for of, name in found.columns.items() if of in _WIDE_FIELDS}
+    items = _first_of_each({name: item_of(name) for name in found.header if name not in kept.values()})
     if not _SCORES & set(items):
         return "looks like assessments by its name, but no ICE, CAPD or ICANS code or column was found"
     if not {"subject_id", "date"} <= set(found.columns):
         return "holds ICE, CAPD or ICANS columns, but no subject or date column is recognised"
-    kept = {of: name for of, name in found.columns.items() if of in _WIDE_FIELDS}
     lines = ["    items:  # ASSUMED", *(f"      {item}: {scalar(name)}" for item, name in items.items())]
     said = ", ".join(f"{item} from {name}" for item, name in items.items())
     return ContextFile(replace(found, columns=kept), tuple(lines), (f"items: {said}",))
