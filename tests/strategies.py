@@ -6,12 +6,8 @@ Both make the same choices through a `Chooser`. Only inputs are made here, never
 
 from __future__ import annotations
 
-import calendar
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from hypothesis import strategies as st
 
@@ -19,50 +15,31 @@ from mappings.release import Release
 from schemas.manifest import StudyManifest
 from schemas.vocabulary import CTCAE_VERSIONS
 from tests import studies
+from tests.choices import Chooser, Drawn, Seeded, moment
+from tests.strategies_of_assessments import (
+    add_assessments,
+    add_crs,
+    add_history,
+    make_context,
+    named_causes,
+)
 from tests.studies import Row, Rows
 
-T = TypeVar("T")
 UNMAPPED = ("Zorbl syndrome", "Nausea", "Glaucoma", "Sinus trouble", "CNS disorder", "Odd feeling", "  - ")
 CLASSES = ("Nervous system disorders", "NERVOUS SYSTEM DISORDERS", "Gastrointestinal disorders", "Blorb")
 TELLING_ROLES = ("haemorrhage", "stroke", "cns_infection", "cns_progression", "crs")
 
 
-class Chooser(Protocol):
-    """Where choices come from; the first option is the simplest."""
-
-    def pick(self, options: Sequence[T]) -> T: ...
-
-
-@dataclass
-class Drawn:
-    """Choices of Hypothesis."""
-
-    draw: Any
-
-    def pick(self, options: Sequence[T]) -> T:
-        return self.draw(st.sampled_from(options))  # type: ignore[no-any-return]
-
-
-@dataclass
-class Seeded:
-    """Choices of a seed."""
-
-    seed: int
-    source: random.Random = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.source = random.Random(self.seed)
-
-    def pick(self, options: Sequence[T]) -> T:
-        return self.source.choice(options)
-
-
 @dataclass(frozen=True)
 class Terms:
-    """What an event can be called: (preferred term, code) pairs, telling ones repeated."""
+    """What an event can be called: (preferred term, code) pairs, telling ones repeated.
+
+    `informing` ones can be ICANS in an adult.
+    """
 
     named: tuple[tuple[str, str], ...]
     conventions: tuple[str, ...]
+    informing: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, release: Release) -> Terms:
@@ -75,7 +52,9 @@ class Terms:
         plain = [(r["term"], r["code"]) for r in rows]
         telling = [(r["term"], r["code"]) for r in rows if r["concept_id"] in weighty]
         conventions = sorted({r["convention_id"] for r in tables["map_conventions"].to_dicts()})
-        return cls((*telling, *telling, *plain), tuple(conventions))
+        informs = {r["concept_id"] for r in grades if r["high"] >= 1 and r["population"] == "any"}
+        informing = [(r["term"], r["code"]) for r in rows if r["concept_id"] in informs]
+        return cls((*telling, *telling, *plain), tuple(conventions), tuple(informing))
 
 
 @dataclass(frozen=True)
@@ -94,7 +73,12 @@ def make_study(choose: Chooser, terms: Terms, most_subjects: int = 4, most_event
         _add_subject(choose, terms, manifest, rows, f"{number:03d}", has_subject_table, most_events)
     if choose.pick([False, False, True]):
         rows["core_rejected_rows"].append(studies.rejected(None, subject=None, number=9000))
-    return Made(rows, manifest)
+    return with_named_causes(choose, rows, manifest)
+
+
+def with_named_causes(choose: Chooser, rows: Rows, manifest: StudyManifest) -> Made:
+    context = manifest.context.model_copy(update={"named_causes": named_causes(choose, rows)})
+    return Made(rows, manifest.model_copy(update={"context": context}))
 
 
 def make_manifest(choose: Chooser, terms: Terms) -> StudyManifest:
@@ -115,6 +99,7 @@ def make_manifest(choose: Chooser, terms: Terms) -> StudyManifest:
         ae_table_complete=choose.pick([True, True, True, False]),
         data_cutoff=choose.pick([None, None, date(2020, 1, 20), date(2020, 6, 1)]),
         episodes={"gap_days": choose.pick([7, 0, 1, 3])},
+        context=make_context(choose),
     )
 
 
@@ -129,7 +114,7 @@ def _add_subject(
 ) -> None:
     infusions = _infusions(choose, identifier)
     vital = choose.pick(["unknown", "alive", "dead"])
-    died = _moment(choose, choose.pick(range(1, 80))) if vital == "dead" else None
+    died = moment(choose, choose.pick(range(1, 80))) if vital == "dead" else None
     first, last, _ = studies.instants(died)
     rows["core_infusions"] += infusions
     rows["core_subjects"].append(
@@ -145,13 +130,18 @@ def _add_subject(
     )
     for number in range(1, choose.pick(range(most_events + 1)) + 1):
         rows["core_adverse_events"].append(_event(choose, terms, manifest, identifier, number))
+    if choose.pick([False, True]):
+        rows["core_adverse_events"].append(_plain_event(choose, terms, manifest, identifier))
+    add_assessments(choose, rows, identifier)
+    add_crs(choose, rows, identifier)
+    add_history(choose, rows, identifier)
     if choose.pick([False, False, False, True]):
         start = choose.pick(range(10))
         period = (start, start + choose.pick(range(6)))
         rows["core_sedation"].append(
             studies.sedation(
-                _moment(choose, period[0]),
-                _moment(choose, period[1]),
+                moment(choose, period[0]),
+                moment(choose, period[1]),
                 subject=identifier,
                 number=len(rows["core_sedation"]) + 1,
             )
@@ -175,7 +165,7 @@ def _add_subject(
 def _infusions(choose: Chooser, identifier: str) -> list[Row]:
     days = choose.pick([(0,), (0,), (0,), (0, 20), (0, 40, 41), (0, 0), (None,), (0, None), ()])
     moments = [
-        None if day is None else _moment(choose, day, choose.pick(["day", "day", "time", "month"]))
+        None if day is None else moment(choose, day, choose.pick(["day", "day", "time", "month"]))
         for day in days
     ]
     order = sorted(moments, key=lambda m: studies.instants(m)[:2] if m is not None else (datetime.max,) * 2)
@@ -196,8 +186,8 @@ def _event(choose: Chooser, terms: Terms, manifest: StudyManifest, identifier: s
     row = studies.event(
         None,
         grade,
-        _moment(choose, start_day),
-        _moment(choose, start_day + length) if end_kind == "known" else None,
+        moment(choose, start_day),
+        moment(choose, start_day + length) if end_kind == "known" else None,
         subject=identifier,
         number=number,
         source_row=int(identifier) * 100 + number,
@@ -212,6 +202,20 @@ def _event(choose: Chooser, terms: Terms, manifest: StudyManifest, identifier: s
     if grade is None and choose.pick([False, True]):
         row |= {"grade_status": "unreadable", "grade_text": "??"}
     return row | _name(choose, terms)
+
+
+def _plain_event(choose: Chooser, terms: Terms, manifest: StudyManifest, identifier: str) -> Row:
+    """An event that can be ICANS, of certain days: what assessments can cover."""
+    row = _event(choose, terms, manifest, identifier, 90)
+    start = choose.pick([2, 1, 3, 5, 27, 21])
+    given = studies.event(None, None, start, start + choose.pick([0, 1, 2, 4]))
+    row |= {name: value for name, value in given.items() if name.startswith(("start_", "end_"))}
+    term, code = choose.pick(terms.informing)
+    row |= {"preferred_term": term, "llt_code": choose.pick([None, code or None]), "pt_code": None}
+    row |= {"lowest_level_term": None, "is_ongoing": None}
+    if row["grade"] is not None:
+        row["grade"] = choose.pick([row["grade"], 3, 2])
+    return row
 
 
 def _name(choose: Chooser, terms: Terms) -> Row:
@@ -237,25 +241,6 @@ def _name(choose: Chooser, terms: Terms) -> Row:
     return {**blank, **filled}
 
 
-def _moment(choose: Chooser, day: int, precision: str | None = None) -> studies.Moment:
-    """A day after the first infusion, known as well as `precision` says."""
-    at = studies.INFUSION_DAY + timedelta(days=day)
-    if precision is None:
-        precision = choose.pick(["day"] * 8 + ["time", "time", "month", "year", "none", "hole"])
-    if precision == "time":
-        instant = datetime.combine(at, time(choose.pick([10, 0, 23]), 15))
-        return choose.pick(
-            [(instant, instant), (instant, instant + timedelta(seconds=59, microseconds=999999))]
-        )
-    if precision == "month":
-        return at.replace(day=1), at.replace(day=calendar.monthrange(at.year, at.month)[1])
-    if precision == "year":
-        return date(at.year, 1, 1), date(at.year, 12, 31)
-    if precision == "hole":
-        return date(at.year, 1, at.day), date(at.year, 12, at.day)
-    return None if precision == "none" else at
-
-
 def small_studies(terms: Terms) -> st.SearchStrategy[Made]:
     """Studies of one to four subjects that Hypothesis can shrink."""
 
@@ -273,4 +258,4 @@ def large_study(terms: Terms, seed: int, subjects: int) -> Made:
     rows = studies.study([], [], [])
     for number in range(1, subjects + 1):
         _add_subject(choose, terms, manifest, rows, f"{number:03d}", seed % 4 != 0, 6)
-    return Made(rows, manifest)
+    return with_named_causes(choose, rows, manifest)

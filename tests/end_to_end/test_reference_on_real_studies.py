@@ -27,6 +27,7 @@ def test_kernel_and_reference_agree(folder: Path, tmp_path: Path) -> None:
     manifest = read_manifest(folder)
     checked = {declared.info().name: tables[declared.info().name].to_dicts() for declared in CHECKED_TABLES}
     expected = oracle.grade(checked, release_rows(load_release(manifest.mapping_release)), manifest)
+    del expected["contradictions"]
     expected |= oracle.compare(checked, expected, manifest)
     computed = {
         declared.info().name: tables[declared.info().name] for declared in (*GRADED_TABLES, *DIFF_TABLES)

@@ -26,10 +26,11 @@ from pipelines.grading.kernel import grade_study
 from schemas.base import canonical_bytes_digest
 from schemas.registry import TABLES
 from tests import oracle, studies
+from tests.choices import Seeded
 from tests.oracle.interval import Interval, Union, union
 from tests.oracle.release_index import ReleaseIndex
 from tests.small_release import small_release
-from tests.strategies import Made, Seeded, Terms, large_study
+from tests.strategies import Made, Terms, large_study
 from tests.studies import Row, Rows, release_rows, to_frames
 
 LONG = bool(os.environ.get("REGRADE_LONG"))
@@ -84,16 +85,18 @@ def consistent_study(release: Release, seed: int) -> Made:
 
 def without_causes(release: Release) -> Terms:
     index, terms = ReleaseIndex(release_rows(release)), Terms.of(release)
-    named = [
-        (term, code)
-        for term, code in terms.named
-        if not {
-            index.cause_role(row["concept_id"])
-            for row in (*index.terms_by_key[term_key(term)], *index.terms_by_code[code])
-        }
-        & {"haemorrhage", "stroke", "cns_infection", "cns_progression"}
-    ]
-    return replace(terms, named=tuple(named))
+    causes = {"haemorrhage", "stroke", "cns_infection", "cns_progression"}
+
+    def is_no_cause(named: tuple[str, str]) -> bool:
+        term, code = named
+        entries = (*index.terms_by_key[term_key(term)], *index.terms_by_code[code])
+        return not causes & {index.cause_role(row["concept_id"]) for row in entries}
+
+    return replace(
+        terms,
+        named=tuple(filter(is_no_cause, terms.named)),
+        informing=tuple(filter(is_no_cause, terms.informing)),
+    )
 
 
 def take_away(made: Made, seed: int) -> Made:

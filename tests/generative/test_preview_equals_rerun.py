@@ -27,8 +27,9 @@ from pipelines.diffs.mapping_impact import StudyInput, preview_impact
 from pipelines.grading.kernel import grade_study
 from schemas.registry import RELEASE_TABLES
 from tests import oracle
+from tests.choices import Chooser, Drawn, Seeded
 from tests.small_release import small_release
-from tests.strategies import Chooser, Drawn, Made, Seeded, Terms, large_study, make_study
+from tests.strategies import Made, Terms, large_study, make_study
 from tests.studies import Row, Rows, release_rows, to_frames
 
 DRAFT = "0.0.2"

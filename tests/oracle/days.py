@@ -1,11 +1,12 @@
 """Subject-days and episodes (GRADING.md 5).
 
-A row is spread over the days it covers, certainly or possibly; days are united; runs of days with a
-point of at least 1 are episodes.
+A row is spread over the days it covers, certainly or possibly, and leaves those that were assessed; a
+moment gives its day its interval; days are united; runs of days with a point of at least 1 are episodes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -89,23 +90,61 @@ def spread(cover: Cover, interval: Interval, horizon: int) -> dict[int, Interval
     return found
 
 
+def leave_assessed_days(
+    days: dict[int, Interval], coverage: Mapping[int, str], is_of_consciousness_alone: bool
+) -> dict[int, Interval]:
+    """A row leaves the days on which its domains are measured; a capped day leaves it 0/point/2 at most."""
+    found: dict[int, Interval] = {}
+    for day, interval in days.items():
+        state = coverage.get(day, "open")
+        if state == "open":
+            found[day] = interval
+        elif state == "capped":
+            point = interval.point if is_of_consciousness_alone else 0
+            high = min(2, interval.high)
+            found[day] = Interval(0, None if point is None else min(point, high), high)
+    return found
+
+
+def spread_moment(
+    first: int | None, last: int | None, interval: Interval, horizon: int
+) -> dict[int, Interval]:
+    """A moment of one day gives it its interval; one that can be on several gives each 0/null/high."""
+    start, stop = max(0, 0 if first is None else first), min(horizon, horizon if last is None else last)
+    if first is not None and first == last:
+        return dict.fromkeys(range(start, stop + 1), interval)
+    return {day: Interval(0, None, interval.high) for day in range(start, stop + 1)}
+
+
 @dataclass(frozen=True)
 class DayPart:
-    """A row on a day."""
+    """Everything of a day."""
 
     interval: Interval
     domains: frozenset[str]
+    point_domains: frozenset[str]
+    is_assessed: bool
 
 
-def unite_days(spreads: list[tuple[dict[int, Interval], frozenset[str]]]) -> dict[int, DayPart]:
-    """Every day on which some row can exceed 0."""
+Spread = tuple[dict[int, Interval], frozenset[str]]
+"""Intervals by day of one row or moment, and its domains."""
+
+
+def unite_days(spreads: list[Spread], seen: set[int], assessed: set[int]) -> dict[int, DayPart]:
+    """Every day on which some row or moment can exceed 0, or that was seen; `assessed` are those usably."""
     found: dict[int, DayPart] = {}
-    for day in sorted({day for days, _ in spreads for day in days}):
+    for day in sorted({day for days, _ in spreads for day in days} | seen):
         parts = [(days[day], domains) for days, domains in spreads if day in days]
         total = union(interval for interval, _ in parts)
-        if total.high >= 1:
-            behind = [domains for interval, domains in parts if interval.high == total.high]
-            found[day] = DayPart(total, frozenset[str]().union(*behind))
+        if total.high >= 1 or day in seen:
+            high = [domains for interval, domains in parts if interval.high == total.high]
+            point = [domains for interval, domains in parts if interval.point == total.point]
+            found[day] = DayPart(
+                total,
+                frozenset[str]().union(*high) if total.high else frozenset(),
+                frozenset[str]().union(*point) if total.point else frozenset(),
+                day in assessed,
+            )
     return found
 
 

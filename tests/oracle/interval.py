@@ -81,3 +81,8 @@ def union(parts: Iterable[Interval]) -> Interval:
     for part in parts:
         total = total.add(part)
     return total.result()
+
+
+def joined(parts: Iterable[str]) -> str | None:
+    """A sorted list in one text column; null for an empty one."""
+    return "|".join(sorted(parts)) or None

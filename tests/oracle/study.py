@@ -1,39 +1,74 @@
 """One study graded row by row: the order in which the rules of the other modules are asked.
 
-`grade` gives the result tables of `schemas.results` as lists of dicts, `compare` the scale diff.
+`grade` gives the result tables of `schemas.results` and `schemas.courses` as lists of dicts (not dates,
+courses and closing facts), `compare` the scale diff.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from schemas.manifest import StudyManifest
-from tests.oracle import comparison, context, days, decisions, placing, subjects
-from tests.oracle.decisions import Decision
-from tests.oracle.interval import Interval
+from tests.oracle import (
+    comparison,
+    contradictions,
+    episodes,
+    measured,
+    moments,
+    placing,
+    reports,
+    subjects,
+)
+from tests.oracle.interval import Interval, joined
+from tests.oracle.measured import Evidence
+from tests.oracle.moments import Assessed, Baseline, Moment
 from tests.oracle.release_index import Dictionary, ReleaseIndex
-from tests.oracle.terms import Resolution, resolve
+from tests.oracle.reports import Report
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
-class Event:
-    """A row with everything decided about it before the window."""
+class Placed:
+    """A row or a moment in a window of an infusion, with what was decided about it there."""
 
     row: Row
-    resolution: Resolution
-    release: Decision
-    decided: Decision
-    placings: list[placing.Placing]
+    interval: Interval
+    domains: frozenset[str]
+    reasons: frozenset[str]
+    requires: frozenset[str] | None
+    """None where only the kernel words it."""
+    is_silent: bool = False
 
-    @property
-    def interval(self) -> Interval:
-        return self.decided.interval
+
+@dataclass(frozen=True)
+class History:
+    """Everything about one subject that the windows are made from."""
+
+    subject: Row
+    reports: list[Report]
+    moments: list[Moment]
+    assessed: list[Assessed]
+    baseline: Baseline
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, study: Study, subject: Row) -> History:
+        found = reports.reports_of(study, subject)
+        grouped = moments.moments_of(study, subject["subject_id"])
+        baseline, assessed = moments.assess(study, subject, grouped, found)
+        evidence = Evidence.of(grouped, assessed, subject["population"], baseline)
+        return cls(subject, found, grouped, assessed, baseline, evidence)
+
+    def without_assessments(self) -> History:
+        baseline = Baseline({})
+        nothing = Evidence([], [], baseline)
+        return replace(self, moments=[], assessed=[], baseline=baseline, evidence=nothing)
 
 
 @dataclass(frozen=True)
@@ -61,6 +96,17 @@ class Study:
         is_dated = any(row["infusion_earliest"] is not None for row in rows)
         return sorted(rows, key=lambda row: row["infusion_number"]) if is_dated else []
 
+    def infusion(self, subject: str, number: int) -> Row | None:
+        found = [row for row in self.infusions_of(subject) if row["infusion_number"] == number]
+        return found[0] if found else None
+
+    def is_row_of_consciousness(self, report: Report, day: date | None) -> bool:
+        """A row of consciousness alone that certainly covers the day."""
+        if day is None or report.is_silent or report.domains != {"consciousness"}:
+            return False
+        span = reports.certain_days(report.row)
+        return span is not None and span[0] <= day <= span[1]
+
 
 def grade(
     checked: Tables,
@@ -70,59 +116,50 @@ def grade(
 ) -> Tables:
     """All kernel results of a study."""
     study = Study(checked, manifest, ReleaseIndex(release_tables, dictionary))
-    found: Tables = {
-        "core_event_grades": [],
-        "core_event_windows": [],
-        "core_subject_grades": [],
-        "core_subject_days": [],
-        "core_episodes": [],
-    }
+    found: Tables = defaultdict(list)
+    for name in TABLES:
+        found[name] = []
     for subject in checked["core_subjects"]:
-        events = grade_events(study, subject)
-        found["core_event_grades"] += [_event_row(study, event) for event in events]
-        placed = [row for event in events for row in _window_rows(study, event)]
-        found["core_event_windows"] += placed
-        found["core_subject_grades"] += subjects.grade_subject(study, subject, events, placed)
+        history = History.of(study, subject)
+        events = [_event_row(study, history, report) for report in history.reports]
+        placed = [row for report in history.reports for row in _window_rows(study, history, report)]
+        assessed = [row for a in history.assessed for row in _assessment_windows(study, history, a)]
+        alone = history.without_assessments()
+        unassessed = [row for report in alone.reports for row in _window_rows(study, alone, report)]
+        found["core_event_grades"] += events
+        found["core_event_windows"] += [entry.row for entry in placed]
+        found["core_assessment_grades"] += [_assessment_row(study, subject, a) for a in history.assessed]
+        found["core_assessment_windows"] += [entry.row for entry in assessed]
+        found["core_subject_grades"] += subjects.grade_subject(study, subject, placed, assessed, unassessed)
+        found["contradictions"] += contradictions.find(history, placed, study.primary)
         for infusion in study.infusions_of(subject["subject_id"]):
-            covers = _covers(study, subject, infusion, events)
-            by_day = _days_of(study, covers)
-            found["core_subject_days"] += _day_rows(subject, infusion, by_day)
-            found["core_episodes"] += _episode_rows(study, subject, infusion, covers, by_day)
+            covers = episodes.covers_of(study, history, infusion)
+            by_day, open_days = episodes.days_of(study, history, infusion, covers)
+            found["core_subject_days"] += episodes.day_rows(subject, infusion, by_day)
+            found["core_episodes"] += episodes.episode_rows(
+                study, subject, infusion, covers, by_day, open_days
+            )
     found["core_unmapped_terms"] = _unmapped_terms(study, found["core_event_grades"])
-    return found
+    return dict(found)
 
 
-def grade_events(study: Study, subject: Row) -> list[Event]:
-    """Every row of a subject: release decision, death, attribution, other causes, sedation, placing."""
-    identity = subject["subject_id"]
-    rows = study.rows_of("core_adverse_events", identity)
-    grading = study.manifest.grading
-    resolved = [resolve(row, row["scale_version"], grading.verbatim_terms, study.release) for row in rows]
-    roles = [study.release.cause_role(found.concept_id) for found in resolved]
-    is_alive = subject["vital_status"] == "alive"
-    infusions = study.infusions_of(identity)
-    events = []
-    for index, (row, resolution) in enumerate(zip(rows, resolved, strict=True)):
-        released = decisions.decide_row(row, resolution, subject, grading.conventions, study.release)
-        decided = released
-        if released.disposition not in context.SILENT:
-            others = [(rows[i], roles[i]) for i in range(len(rows)) if i != index]
-            decided = context.apply_death(row, decided, is_alive)
-            decided = context.apply_attribution(row, decided, study.manifest.attribution)
-            decided = context.apply_other_causes(row, decided, others)
-            decided = context.apply_sedation(row, decided, study.rows_of("core_sedation", identity))
-        placings = placing.place(placing.onset_of(row), infusions) if infusions else []
-        events.append(Event(row, resolution, released, decided, placings))
-    return events
+TABLES = (
+    "core_event_grades",
+    "core_event_windows",
+    "core_assessment_grades",
+    "core_assessment_windows",
+    "core_subject_grades",
+    "core_subject_days",
+    "core_episodes",
+    "contradictions",
+)
 
 
-def event_status(study: Study, event: Event) -> str:
-    """Status in the primary window of the latest infusion the event can follow."""
-    if not study.infusions_of(event.row["subject_id"]):
+def status_of(study: Study, subject: str, placings: list[placing.Placing]) -> str:
+    """Status in the primary window of the latest infusion that can be followed."""
+    if not study.infusions_of(subject):
         return "no_infusion_date"
-    if not event.placings:
-        return "before_infusion"
-    return placing.window_status(event.placings[-1], study.primary)
+    return placing.window_status(placings[-1], study.primary) if placings else "before_infusion"
 
 
 WINDOW_REASONS = {
@@ -137,39 +174,48 @@ WINDOW_RULES = {
 }
 
 
-def _event_row(study: Study, event: Event) -> Row:
-    row, status = event.row, event_status(study, event)
-    last = event.placings[-1] if event.placings else None
-    # A late row keeps its own interval; only its contribution to the window is nothing.
-    own = event.interval if status == "late" else placing.contribution(event.interval, status)
-    concept = event.resolution.concept_id
+def _own(interval: Interval, status: str) -> Interval:
+    """A late row keeps its own interval; only its contribution to the window is nothing."""
+    return interval if status == "late" else placing.contribution(interval, status)
+
+
+def _event_row(study: Study, history: History, report: Report) -> Row:
+    row, identity = report.row, report.row["subject_id"]
+    status = status_of(study, identity, report.placings)
+    last = report.placings[-1] if report.placings else None
+    infusion = study.infusion(identity, last.number) if last else None
+    bearing = measured.bear(report, infusion, study.primary, history.evidence)
+    decided = measured.decide(study, history, report, bearing)
     day_earliest, day_latest = (last.day_earliest, last.day_latest) if last else (None, None)
     if status == "before_infusion":
-        first = study.infusions_of(row["subject_id"])[0]
+        first = study.infusions_of(identity)[0]
         day_earliest, day_latest = placing.days_after(placing.onset_of(row), first)
-    reasons, rules = set(event.decided.reasons), list(event.decided.context)
-    if event.decided.disposition not in context.SILENT:
+    reasons, rules = decided.reasons | bearing.reasons, list(decided.context)
+    if bearing.rule:
+        rules.insert(0, bearing.rule)
+    if not report.is_silent:
         reasons |= {WINDOW_REASONS[status]} if status in WINDOW_REASONS else set()
         rules += [WINDOW_RULES[status]] if status in WINDOW_RULES else []
+    concept = report.concept
     flags = study.release.concepts.get(concept, {}) if concept else {}
     return {
         **{k: row[k] for k in ("study_id", "subject_id", "event_id", "source_file", "source_row")},
-        "term_key": event.resolution.key,
-        "match_method": event.resolution.method,
+        "term_key": report.resolution.key,
+        "match_method": report.resolution.method,
         "concept_id": concept,
-        "mapping_layer": joined(event.resolution.layers | event.release.layers) if concept else None,
+        "mapping_layer": joined(report.resolution.layers | report.release.layers) if concept else None,
         "scale": row["scale"],
         "scale_version": row["scale_version"],
         "source_grade": row["grade"],
         "grade_status": row["grade_status"],
-        "domains": joined(event.decided.domains),
-        "disposition": event.decided.disposition,
-        "source_rules": joined(event.release.rules),
-        **{f"release_{k}": v for k, v in event.release.interval.as_columns().items()},
-        **own.as_columns(),
+        "domains": joined(decided.domains),
+        "disposition": decided.disposition,
+        "source_rules": joined(report.release.rules),
+        **{f"release_{k}": v for k, v in report.release.interval.as_columns().items()},
+        **_own(decided.interval, status).as_columns(),
         "context_rules": "|".join(rules) or None,
         "review_reasons": joined(reasons),
-        "requires": joined(event.decided.requires),
+        "requires": joined(decided.requires),
         "infusion_number": last.number if last else None,
         "onset_day_earliest": day_earliest,
         "onset_day_latest": day_latest,
@@ -181,101 +227,89 @@ def _event_row(study: Study, event: Event) -> Row:
     }
 
 
-def _window_rows(study: Study, event: Event) -> list[Row]:
+def _placed_in(
+    study: Study, subject: str, placings: list[placing.Placing], window: int
+) -> list[tuple[int, str]]:
+    """Infusion and status; infusion 0 where the subject has no dated infusion, none before the first."""
+    if not study.infusions_of(subject):
+        return [(0, "no_infusion_date")]
+    return [(place.number, placing.window_status(place, window)) for place in placings]
+
+
+def _window_rows(study: Study, history: History, report: Report) -> list[Placed]:
     """What the row gives to each window of each infusion it can follow; nothing where it follows none."""
     found = []
+    identity = report.row["subject_id"]
     for window in study.windows:
-        placed = [(p.number, placing.window_status(p, window)) for p in event.placings]
-        if not study.infusions_of(event.row["subject_id"]):
-            placed = [(0, "no_infusion_date")]
-        for number, status in placed:
+        for number, status in _placed_in(study, identity, report.placings, window):
+            infusion = study.infusion(identity, number)
+            bearing = measured.bear(report, infusion, window, history.evidence)
+            decided = measured.decide(study, history, report, bearing)
+            given = placing.contribution(decided.interval, status)
+            row = {
+                **{k: report.row[k] for k in ("study_id", "subject_id", "event_id")},
+                "infusion_number": number,
+                "window_days": window,
+                "window_status": status,
+                "evidence_rule": bearing.rule,
+                **given.as_columns(),
+            }
+            reasons = decided.reasons | bearing.reasons
             found.append(
-                {
-                    **{k: event.row[k] for k in ("study_id", "subject_id", "event_id")},
-                    "infusion_number": number,
-                    "window_days": window,
-                    "window_status": status,
-                    **placing.contribution(event.interval, status).as_columns(),
-                }
+                Placed(row, given, decided.domains, reasons, decided.requires, is_silent=report.is_silent)
             )
     return found
 
 
-def _covers(
-    study: Study, subject: Row, infusion: Row, events: list[Event]
-) -> list[tuple[Event, str, days.Cover]]:
-    """Events that can follow an infusion, their status in the longest window, the days they cover."""
-    horizon = days.Horizon(subject["death_latest"], study.manifest.data_cutoff, max(study.windows))
-    return [
-        (event, placing.window_status(place, horizon.last_day), days.cover_of(event.row, infusion, horizon))
-        for event in events
-        for place in event.placings
-        if place.number == infusion["infusion_number"]
-    ]
+def _assessment_row(study: Study, subject: Row, found: Assessed) -> Row:
+    identity = subject["subject_id"]
+    status = status_of(study, identity, found.placings)
+    last = found.placings[-1] if found.placings else None
+    day_earliest, day_latest = (last.day_earliest, last.day_latest) if last else (None, None)
+    if status == "before_infusion":
+        first = study.infusions_of(identity)[0]
+        onset = placing.Onset(found.moment.earliest, found.moment.latest)
+        day_earliest, day_latest = placing.days_after(onset, first)
+    rules = [*found.context, *([WINDOW_RULES[status]] if status in WINDOW_RULES else [])]
+    reasons = found.reasons | ({WINDOW_REASONS[status]} if status in WINDOW_REASONS else set())
+    return {
+        "study_id": subject["study_id"],
+        "subject_id": identity,
+        "moment": found.moment.text,
+        "domain": found.domain,
+        "assessed_earliest": found.moment.earliest,
+        "assessed_latest": found.moment.latest,
+        "rule_id": found.rule,
+        **{f"measured_{k}": v for k, v in found.measured.as_columns().items()},
+        "is_usable": found.is_usable,
+        "context_rules": "|".join(rules) or None,
+        **_own(found.interval, status).as_columns(),
+        "review_reasons": joined(reasons),
+        "infusion_number": last.number if last else None,
+        "day_earliest": day_earliest,
+        "day_latest": day_latest,
+        "window_status": status,
+    }
 
 
-def _days_of(study: Study, covers: list[tuple[Event, str, days.Cover]]) -> dict[int, days.DayPart]:
-    spreads = []
-    for event, status, cover in covers:
-        part = placing.contribution(event.interval, status)
-        if part.high >= 1:
-            spreads.append((days.spread(cover, part, max(study.windows)), event.decided.domains))
-    return days.unite_days(spreads)
-
-
-def _day_rows(subject: Row, infusion: Row, by_day: dict[int, days.DayPart]) -> list[Row]:
-    return [
-        {
-            "study_id": subject["study_id"],
-            "subject_id": subject["subject_id"],
-            "infusion_number": infusion["infusion_number"],
-            "day": day,
-            **part.interval.as_columns(),
-            "domains": joined(part.domains),
-        }
-        for day, part in by_day.items()
-    ]
-
-
-def _episode_rows(
-    study: Study,
-    subject: Row,
-    infusion: Row,
-    covers: list[tuple[Event, str, days.Cover]],
-    by_day: dict[int, days.DayPart],
-) -> list[Row]:
-    crs_spans = [
-        (cover.first_possible, cover.last_possible)
-        for event, _, cover in covers
-        if study.release.cause_role(event.resolution.concept_id) == "crs" and event.row["grade"] != 0
-    ]
-    gap = study.manifest.episodes.gap_days
-    found = []
-    for number, (first, last) in enumerate(days.find_episodes(by_day, gap), start=1):
-        inside = {day: part.interval for day, part in by_day.items() if first <= day <= last}
-        peak = max(part.point or 0 for part in inside.values())
-        found.append(
-            {
-                "study_id": subject["study_id"],
-                "subject_id": subject["subject_id"],
-                "infusion_number": infusion["infusion_number"],
-                "episode_number": number,
-                "onset_day": first,
-                "peak_day": min(day for day, part in inside.items() if part.point == peak),
-                "last_day": last,
-                "duration_days": last - first + 1,
-                "peak_point": peak,
-                "peak_high": max(part.high for part in inside.values()),
-                "is_ongoing": any(
-                    cover.is_open_ended and cover.first_certain <= last <= cover.last_certain
-                    for event, status, cover in covers
-                    if placing.contribution(event.interval, status).high >= 1
-                ),
-                "crs_relation": days.crs_relation(first, crs_spans),
-                "gap_days": gap,
+def _assessment_windows(study: Study, history: History, found: Assessed) -> list[Placed]:
+    rows = []
+    identity = history.subject["subject_id"]
+    for window in study.windows:
+        for number, status in _placed_in(study, identity, found.placings, window):
+            given = placing.contribution(found.interval, status)
+            row = {
+                "study_id": history.subject["study_id"],
+                "subject_id": identity,
+                "moment": found.moment.text,
+                "domain": found.domain,
+                "infusion_number": number,
+                "window_days": window,
+                "window_status": status,
+                **given.as_columns(),
             }
-        )
-    return found
+            rows.append(Placed(row, given, found.domains, found.reasons, None))
+    return rows
 
 
 def _unmapped_terms(study: Study, event_rows: list[Row]) -> list[Row]:
@@ -322,9 +356,4 @@ def compare(checked: Tables, graded: Tables, manifest: StudyManifest) -> Tables:
     }
 
 
-def joined(parts: Iterable[str]) -> str | None:
-    """A sorted list in one text column; null for an empty one."""
-    return "|".join(sorted(parts)) or None
-
-
-__all__ = ["Event", "Row", "Study", "Tables", "compare", "grade", "joined"]
+__all__ = ["History", "Placed", "Row", "Study", "Tables", "compare", "grade"]

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.manifest import normalise_version
-from tests.oracle.context import SILENT
 from tests.oracle.decisions import excluded_at_every_grade
 from tests.oracle.interval import NOTHING, Interval, Union
 from tests.oracle.release_index import Row
 from tests.oracle.terms import resolve
 
 if TYPE_CHECKING:
-    from tests.oracle.study import Event, Study
+    from tests.oracle.study import Placed, Study
 
 COUNTED = ("inside", "partly", "no_infusion_date")
 EVERY_DOMAIN = frozenset({"cognition", "consciousness", "icp", "motor", "seizure"})
@@ -30,14 +29,20 @@ class Part:
     interval: Interval
     domains: frozenset[str]
     reasons: frozenset[str]
-    requires: frozenset[str]
+    requires: frozenset[str] | None
 
 
-def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[Row]) -> list[Row]:
+def grade_subject(
+    study: Study,
+    subject: Row,
+    events: list[Placed],
+    assessed: list[Placed],
+    unassessed: list[Placed],
+) -> list[Row]:
     """One row per infusion and window, and infusion 0 for all of them together.
 
     A subject without any dated infusion has infusion 0 only, and is not evaluable; so is an undated
-    infusion beside dated ones.
+    infusion beside dated ones. `unassessed` are the events as they were if nothing had been assessed.
     """
     infusions = study.infusions_of(subject["subject_id"])
     dated = {0: bool(infusions)}
@@ -47,13 +52,11 @@ def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[
     found = []
     for window in study.windows:
         for number, is_dated in dated.items():
-            mine = [
-                row
-                for row in placed
-                if row["window_days"] == window and (number == 0 or row["infusion_number"] == number)
-            ]
-            counted = {row["event_id"] for row in mine if row["window_status"] in COUNTED}
-            late = {row["event_id"] for row in mine if row["window_status"] == "late"} - counted
+            here = [placed_here(entries, window, number) for entries in (events, assessed, unassessed)]
+            mine, moments, alone = (of_status(entries, *COUNTED) for entries in here)
+            counted = {entry.row["event_id"] for entry in mine}
+            late = {entry.row["event_id"] for entry in of_status(here[0], "late")} - counted
+            by_events = summarise(_parts(alone) + doubts, is_dated)
             found.append(
                 {
                     "study_id": subject["study_id"],
@@ -62,8 +65,10 @@ def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[
                     "window_days": window,
                     "is_primary_window": window == study.primary,
                     "is_infused": subject["is_infused"],
-                    **summarise(_event_parts(events, mine) + doubts, is_dated),
+                    **summarise(_parts(mine) + _parts(moments) + doubts, is_dated),
                     "events": len(counted),
+                    "assessments": len({(m.row["moment"], m.row["domain"]) for m in moments}),
+                    **{f"events_alone_{name}": by_events[name] for name in ("low", "point", "high")},
                     "late_events": len(late),
                     "rejected_rows": len(rejected),
                 }
@@ -71,19 +76,27 @@ def grade_subject(study: Study, subject: Row, events: list[Event], placed: list[
     return found
 
 
-def _event_parts(events: list[Event], placed: list[Row]) -> list[Part]:
-    by_id = {event.row["event_id"]: event for event in events}
+def placed_here(entries: list[Placed], window: int, number: int) -> list[Placed]:
+    """Those of a window and infusion; infusion 0 takes all."""
+    return [
+        entry
+        for entry in entries
+        if entry.row["window_days"] == window and number in (0, entry.row["infusion_number"])
+    ]
+
+
+def of_status(entries: list[Placed], *statuses: str) -> list[Placed]:
+    return [entry for entry in entries if entry.row["window_status"] in statuses]
+
+
+def _parts(placed: list[Placed]) -> list[Part]:
     window_reason = {"partly": {"onset_partly_in_window"}, "no_infusion_date": {"no_infusion_date"}}
     parts = []
-    for row in placed:
-        if row["window_status"] not in COUNTED:
-            continue
-        decided = by_id[row["event_id"]].decided
-        reasons = decided.reasons
-        if decided.disposition not in SILENT:
-            reasons |= window_reason.get(row["window_status"], set())
-        interval = Interval(row["low"], row["point"], row["high"])
-        parts.append(Part(interval, decided.domains, reasons, decided.requires))
+    for entry in placed:
+        reasons = entry.reasons
+        if not entry.is_silent:
+            reasons |= window_reason.get(entry.row["window_status"], set())
+        parts.append(Part(entry.interval, entry.domains, reasons, entry.requires))
     return parts
 
 
@@ -130,12 +143,16 @@ def summarise(parts: list[Part], is_evaluable: bool) -> Row:
         "high_domains": [p for p in parts if result.high and p.interval.high == result.high],
     }
     is_open = result.low < result.high
+    open_parts = [p.requires for p in parts if is_open and p.interval.low < p.interval.high]
+    known = [requires for requires in open_parts if requires is not None]
+    # What would close an assessment is worded by the kernel alone.
+    worded = {"requires": _joined(known)} if len(known) == len(open_parts) else {}
     return {
         **result.as_columns(),
         "outcome": outcome if is_evaluable else "NOT_EVALUABLE",
         **{name: _joined(p.domains for p in behind) for name, behind in drivers.items()},
         "review_reasons": _joined(part.reasons for part in parts),
-        "requires": _joined(p.requires for p in parts if is_open and p.interval.low < p.interval.high),
+        **worded,
     }
 
 
