@@ -85,8 +85,8 @@ SPONSOR_NAMES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "assessments": {
         "subject_id": _SUBJECT,
-        "date": ("ASSESSMENT_DATE", "ASSESSED_ON", "ASSESS_DATE", "ICE_DATE", "ASSESSMENT_DATETIME", "EXAM_DATE",
-                 "VISIT_DATE", "DATE_OF_ASSESSMENT", "DATE", "DATETIME"),
+        "date": ("ASSESSMENT_DATE", "ASSESSED_ON", "ASSESS_DATE", "ICE_DATE", "ASSESSMENT_DATETIME",
+                 "EXAM_DATE", "VISIT_DATE", "DATE_OF_ASSESSMENT", "DATE", "DATETIME"),
         "time": ("ASSESSMENT_TIME", "ASSESS_TIME", "EXAM_TIME", "TIME"),
         "test_code": ("TEST_CODE", "ITEM", "ITEM_CODE", "TEST", "PARAMETER_CODE"),
         "value": ("VALUE", "RESULT", "TEST_RESULT", "SCORE"),

@@ -62,6 +62,13 @@ _EMPTY: Final = Rule(
     "Rows of an assessment file that hold no value of an item and no reason",
     "none: nothing was assessed",
 )
+_DONE_AFTER_ALL: Final = Rule(
+    "STG-NOT-DONE-WITH-VALUE",
+    "value_status",
+    "warning",
+    "An item whose status says that it was not done has no value; one that has is used",
+    "ask which of the two is right",
+)
 _EVENT: Final = Rule(
     "STG-ASSESSMENT-EVENT-UNKNOWN",
     "assessed_earliest",
@@ -230,6 +237,9 @@ def _read_values(file: FileCells, words: Manifested) -> None:
         )
         places = file.frame.filter(pl.col("__rule") == rule_id).select(PLACE)
         file.counts.append((rule, "value", places, recorded))
+    said = file.frame.filter("__not_done")
+    valued = said.filter(pl.col("value_status") == "read").select(PLACE)
+    file.counts.append((_DONE_AFTER_ALL, "value_status", valued, said.height))
     file.frame = file.frame.drop("__rule")
 
 

@@ -123,6 +123,12 @@ def test_not_done_in_sdtm() -> None:
     assert items(raw)[0]["value_text"] == "INTUBATED"
 
 
+def test_a_value_that_is_there_is_read_whatever_the_status_says() -> None:
+    raw = of(long(qs("ICETOT", "7", QSSTAT="NOT DONE"), qs("ICETOT", None, QSSTAT="NOT DONE")))
+    assert [row[2:5] for row in values(raw)] == [(7.0, None, "read"), (None, None, "not_done")]
+    assert result(staged(raw), "STG-NOT-DONE-WITH-VALUE") == ("fail", 1, 2)
+
+
 def test_a_long_row_without_value_status_or_reason_is_no_row() -> None:
     tables = staged(of(long(qs("ICETOT", None), qs("ICETOT", "1"))))
     assert tables["staged_assessments"]["source_row"].to_list() == [2]
