@@ -103,6 +103,9 @@ def _derive_event_parts(
         pl.col("first_possible").alias("first_day"),
         pl.col("last_possible").clip(upper_bound=primary_days).alias("last_day"),
         pl.col("first_certain").clip(upper_bound=primary_days).alias("onset_last"),
+        ((pl.col("last_certain") == pl.col("last_possible")) & ~pl.col("is_open_ended")).alias(
+            "is_end_whole"
+        ),
     )
     placed = (
         event_windows.filter(
@@ -159,6 +162,7 @@ def _derive_moment_parts(
             compute_days("assessed_earliest", "infusion_latest").clip(0).alias("first_day"),
             last_day.alias("last_day"),
             last_day.alias("onset_last"),
+            pl.lit(value=True).alias("is_end_whole"),
             pl.lit(value=True).alias("is_moment"),
         )
     )
@@ -183,6 +187,7 @@ def _derive_withheld_parts(withheld: pl.DataFrame) -> pl.DataFrame:
         pl.lit(value=False).alias("is_partly"),
         pl.lit(value=True).alias("is_infusion_exact"),
         pl.lit(value=True).alias("is_onset_whole"),
+        pl.lit(value=True).alias("is_end_whole"),
         pl.lit(value=False).alias("is_moment"),
     )
 
@@ -221,6 +226,7 @@ def _shape(placed: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
             "is_partly",
             "is_infusion_exact",
             "is_onset_whole",
+            pl.col("is_end_whole").fill_null(value=False),
             "is_moment",
         )
     )
@@ -285,6 +291,8 @@ def _describe(asked: pl.DataFrame) -> pl.DataFrame:
         .then(pl.concat_str(pl.lit(" on day "), first))
         .otherwise(pl.concat_str(pl.lit(" on days "), first, pl.lit(" to "), last))
     )
+    # "the end date of the event of days 6 to 9": the days say which event, not when it ended.
+    days = pl.when(pl.col("fact") == words.END_DATE).then(days.str.replace("^ on", " of")).otherwise(days)
     infusion = (
         pl.when(pl.col("infusion_number") > 1)
         .then(pl.concat_str(pl.lit(" after infusion "), pl.col("infusion_number").cast(pl.String)))

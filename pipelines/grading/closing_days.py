@@ -21,8 +21,8 @@ ASKED: Final = (*SUBJECT, "threshold", "infusion_number", "fact")
 def drop_measured(asked: pl.DataFrame, assessment_grades: pl.DataFrame) -> pl.DataFrame:
     """Leave out the days of an event for which an assessment has given the fact.
 
-    A fact given for every day becomes the exact dates of the event: they are what keeps the row from being
-    replaced by its assessments.
+    A row that has nothing left to ask and is open all the same lacks the arousal if it is one of
+    consciousness; else its record needs a review.
     """
     usable = assessment_grades.filter("is_usable")
     facts = pl.DataFrame({"fact": list(words.MEASURED_BY), "domain": list(words.MEASURED_BY.values())})
@@ -53,14 +53,29 @@ def drop_measured(asked: pl.DataFrame, assessment_grades: pl.DataFrame) -> pl.Da
         .agg(pl.col("_day").min().alias("_first"), pl.col("_day").max().alias("_last"))
         .drop("_run")
     )
-    lessened = touched.join(rest, on=span, how="left").with_columns(
-        pl.when(pl.col("_first").is_null()).then(pl.lit(words.EVENT_DATES)).otherwise("fact").alias("fact"),
+    given = touched.join(rest, on=span, how="left").with_columns(
+        pl.col("_first").is_null().alias("_is_given"),
         pl.coalesce("_first", "first_day").alias("first_day"),
         pl.coalesce("_last", "last_day").alias("last_day"),
     )
-    others = asked.filter(~is_asked)
-    untouched = asked.filter(is_asked).join(measured, on=course, how="anti")
-    return pl.concat([others, untouched, lessened.select(asked.columns)])
+    others = pl.concat(
+        [asked.filter(~is_asked), asked.filter(is_asked).join(measured, on=course, how="anti")]
+    )
+    left = pl.concat([others, given.filter(~pl.col("_is_given")).select(asked.columns)])
+    part = [*SUBJECT, "threshold", "part"]
+    is_of_arousal = pl.col("domains").str.contains("consciousness").fill_null(value=False)
+    is_new = (pl.col("fact") != words.AROUSAL).all().over(part)
+    silent = (
+        given.filter("_is_given")
+        .join(left, on=part, how="anti")
+        .with_columns(
+            pl.when(is_of_arousal & is_new)
+            .then(pl.lit(words.AROUSAL))
+            .otherwise(pl.lit(words.REVIEW))
+            .alias("fact")
+        )
+    )
+    return pl.concat([left, silent.select(asked.columns)])
 
 
 def _number_islands(asked: pl.DataFrame) -> pl.DataFrame:

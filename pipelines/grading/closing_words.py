@@ -17,7 +17,7 @@ ONSET_DATE: Final = "the exact onset date"
 DAY_ORDER: Final = "the time of day of the onset and of the infusion"
 ASSESSMENT_DATE: Final = "the date of the assessment"
 ASSESSMENT_TIME: Final = "the time of day of the assessment and of the infusion"
-EVENT_DATES: Final = "the exact dates of the event"
+END_DATE: Final = "the end date of the event"
 CAUSE_OF_DEATH: Final = "cause of death adjudication"
 CAUSE: Final = "cause of the event"
 OTHER_CAUSE: Final = "whether the signs are those of the other cause or of ICANS"
@@ -134,6 +134,7 @@ class Kind(NamedTuple):
     is_partly: bool
     is_infusion_exact: bool
     is_onset_whole: bool
+    is_end_whole: bool
     is_moment: bool
 
 
@@ -141,8 +142,9 @@ def name_facts(kind: Kind) -> tuple[str, ...]:
     """The facts that together settle a threshold for a row of this kind; none where other rows ask for them.
 
     `is_own_open`: the threshold is open by the row itself, before context; then what the row requires is
-    needed. Context, window and disagreement with assessments add theirs at every threshold. A row that
-    assessments replaced asks nothing of its own: what is open is in the moments.
+    needed. Context, window and disagreement with assessments add theirs at every threshold. Assessments
+    settle a row only where its first and last day are known (GRADING.md 4.4), so its open dates are asked
+    for with them. A row that assessments replaced asks nothing of its own: what is open is in the moments.
     """
     reasons = kind.reasons.split("|") if kind.reasons else []
     facts = {CONTEXT_FACTS[reason] for reason in reasons if reason in CONTEXT_FACTS}
@@ -153,7 +155,11 @@ def name_facts(kind: Kind) -> tuple[str, ...]:
     if kind.evidence_rule == rules.ICE_CAP:
         facts |= {AROUSAL} if kind.is_own_open else set()
     elif kind.is_own_open and kind.evidence_rule != rules.MEASURED_REPLACES:
-        facts |= _own_facts(kind, reasons) or ({REVIEW} if not facts else set())
+        own = _own_facts(kind, reasons)
+        facts |= own or ({REVIEW} if not facts else set())
+        if not kind.is_moment and own & {*MEASURED_BY, COMPONENTS}:
+            facts |= set() if kind.is_onset_whole else {ONSET_DATE}
+            facts |= set() if kind.is_end_whole else {END_DATE}
     elif not facts and kind.evidence_rule is None:
         facts = {REVIEW}
     return tuple(sorted(facts))

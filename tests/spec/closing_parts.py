@@ -25,6 +25,7 @@ COMPONENTS = "the components: ICE score, arousal, seizure, motor and pressure fi
 SHORT = {"ICE": ICE, "AROUSAL": AROUSAL, "COMPONENTS": COMPONENTS, "DEATH": "cause of death adjudication"}
 MIDNIGHT = datetime.combine(INFUSION_DAY, datetime.min.time())
 PART_SCHEMA = {
+    "is_open_ended": pl.Boolean,
     "low": pl.Int8,
     "high": pl.Int8,
     "infusion_number": pl.Int32,
@@ -70,7 +71,7 @@ def part_of(cells: Row, number: int) -> Row:
         "event_id": str(number),
         "moment": f"m{number}",
         "domain": cells.get("domain") or "cognition",
-        "domains": cells.get("domain") or "cognition",
+        "domains": (cells.get("domain") or "cognition").replace(",", "|"),
         "rule_id": cells.get("rule") or f"R{number}",
         "evidence_rule": cells.get("evidence") or None,
         "requires": spelt(cells.get("requires", "")),
@@ -91,8 +92,9 @@ def part_of(cells: Row, number: int) -> Row:
         "assessed_latest": None if last is None else MIDNIGHT + timedelta(days=last, hours=23),
         "first_possible": None if first is None else max(first, 0),
         "first_certain": onset_last,
-        "last_certain": last,
+        "last_certain": first if cells.get("end") == "unknown" else last,
         "last_possible": last,
+        "is_open_ended": cells.get("end") == "ongoing",
     }
 
 
@@ -172,6 +174,7 @@ def close(text: str, infusions: tuple[Any, ...] = (0,), **subject: Any) -> pl.Da
             "first_certain",
             "last_certain",
             "last_possible",
+            "is_open_ended",
         ),
     )
     found = derive_closing_facts(

@@ -90,28 +90,56 @@ def test_a_fact_that_another_one_answers_is_left_out() -> None:
 
 
 def test_days_already_assessed_are_not_asked_again() -> None:
-    """ICE is there on days 4 and 5; the arousal still is not; who was assessed every day lacks dates."""
+    """ICE is there on days 4 and 5; a row with nothing left to ask lacks the arousal, or needs a review."""
     assert_facts(
         """
-        | subject | kind   | low | high | requires    | days | usable | => |
-        |---------|--------|-----|------|-------------|------|--------|----|
-        | 01      |        | 0   | 3    | ICE,AROUSAL | 3-8  |        | => |
-        | 01      | moment | 0   | 0    |             | 4    | yes    | => |
-        | 01      | moment | 1   | 1    |             | 5    | yes    | => |
-        | 01      | moment | 0   | 0    |             | 8    |        | => |
-        | 02      |        | 0   | 3    | ICE         | 3-4  |        | => |
-        | 02      | moment | 0   | 0    |             | 3    | yes    | => |
-        | 02      | moment | 0   | 0    |             | 4    | yes    | => |
+        | subject | kind   | low | high | requires    | days | usable | domain                  | => |
+        |---------|--------|-----|------|-------------|------|--------|-------------------------|----|
+        | 01      |        | 0   | 3    | ICE,AROUSAL | 3-8  |        | cognition,consciousness | => |
+        | 01      | moment | 0   | 0    |             | 4    | yes    |                         | => |
+        | 01      | moment | 1   | 1    |             | 5    | yes    |                         | => |
+        | 01      | moment | 0   | 0    |             | 8    |        |                         | => |
+        | 02      |        | 0   | 3    | ICE         | 3-4  |        | cognition,consciousness | => |
+        | 02      | moment | 0   | 0    |             | 3    | yes    |                         | => |
+        | 02      | moment | 0   | 0    |             | 4    | yes    |                         | => |
+        | 03      |        | 0   | 3    | ICE         | 3    |        | cognition               | => |
+        | 03      | moment | 0   | 0    |             | 3    | yes    |                         | => |
         """,
         """
-        | => | subject_id | sentence                                                     |
-        |----|------------|--------------------------------------------------------------|
-        | => | 01         | ICE score on day 3                                           |
-        | => | 01         | ICE score on days 6 to 8                                     |
-        | => | 01         | arousal to voice or touch, and any sedation on days 3 to 8   |
-        | => | 02         | the exact dates of the event on days 3 to 4                  |
+        | => | subject_id | sentence                                                   |
+        |----|------------|------------------------------------------------------------|
+        | => | 01         | ICE score on day 3                                         |
+        | => | 01         | ICE score on days 6 to 8                                   |
+        | => | 01         | arousal to voice or touch, and any sedation on days 3 to 8 |
+        | => | 02         | arousal to voice or touch, and any sedation on days 3 to 4 |
+        | => | 03         | clinical review of the record on day 3                     |
         """,
         threshold=3,
+    )
+
+
+def test_scores_settle_a_row_only_with_its_dates() -> None:
+    """Every day between known dates has to be assessed; the power of a limb needs no dates."""
+    assert_facts(
+        """
+        | subject | low | high | requires | days | onset | end     | => |
+        |---------|-----|------|----------|------|-------|---------|----|
+        | 01      | 0   | 1    | ICE      | 6-9  | 6     | unknown | => |
+        | 02      | 0   | 1    | ICE      | 6-9  | 6     | ongoing | => |
+        | 03      | 0   | 1    | ICE      | 6-9  | 6-8   |         | => |
+        | 04      | 0   | 1    | power    | 6-9  | 6     | unknown | => |
+        """,
+        """
+        | => | subject_id | sentence                                   |
+        |----|------------|--------------------------------------------|
+        | => | 01         | ICE score on days 6 to 9                   |
+        | => | 01         | the end date of the event of days 6 to 9   |
+        | => | 02         | ICE score on days 6 to 9                   |
+        | => | 02         | the end date of the event of days 6 to 9   |
+        | => | 03         | ICE score on days 6 to 9                   |
+        | => | 03         | the exact onset date, between days 6 and 8 |
+        | => | 04         | power on days 6 to 9                       |
+        """,
     )
 
 
