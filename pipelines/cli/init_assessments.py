@@ -47,7 +47,7 @@ _ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "ice_naming": _named(["ICENAMING", "ICENAME", "ICENAM"]),
     "ice_command": _named(["ICECOMMAND", "ICECOMM", "ICECMD"]),
     "ice_writing": _named(["ICEWRITING", "ICEWRITE", "ICEWRIT"]),
-    "ice_attention": _named(["ICEATTENTION", "ICEATTN", "ICEATT", "ICECOUNT"]),
+    "ice_attention": _named(["ICEATTENTION", "ICEATTN", "ICEATT", "ICECOUNT", "ICECOUNTING", "ICECOUNTDOWN"]),
     "ice_total": _named(["ICE", "ICES"], _TOTALS),
     "cartox_total": _named(["CARTOX", "CARTOX10"], _TOTALS),
     "capd_total": _named(["CAPD"], _TOTALS),
@@ -141,8 +141,13 @@ def _assessments(found: FoundFile, scalar: Callable[[str], str]) -> ContextFile 
     if not {"subject_id", "date"} <= set(found.columns):
         return "holds ICE, CAPD or ICANS columns, but no subject or date column is recognised"
     lines = ["    items:  # ASSUMED", *(f"      {item}: {scalar(name)}" for item, name in items.items())]
-    said = ", ".join(f"{item} from {name}" for item, name in items.items())
-    return ContextFile(replace(found, columns=kept), tuple(lines), (f"items: {said}",))
+    said = [f"items: {', '.join(f'{item} from {name}' for item, name in items.items())}"]
+    taken = {*kept.values(), *items.values()}
+    alike = [name for name in found.header if name not in taken and _LOOKS_ALIKE.search(name.upper())]
+    if alike:
+        lines += [f"      # ...: {scalar(name)}  # MAP IT, or leave it out" for name in alike]
+        said.append(f"columns that look like ICANS items but are not mapped: {', '.join(alike)}")
+    return ContextFile(replace(found, columns=kept), tuple(lines), tuple(said))
 
 
 def _long(found: FoundFile, names: Sequence[str], scalar: Callable[[str], str]) -> ContextFile | str:

@@ -31,8 +31,8 @@ NOT_DONE_WORDS: Final = frozenset(
     )
 )
 """Texts that say the item was not assessed, without saying why."""
-BLANK_WORDS: Final = NO_VALUE - NOT_DONE_WORDS - {"NK", "UK"}
-"""Texts that stand for an empty cell."""
+BLANK_WORDS: Final = (NO_VALUE | {"NAN"}) - NOT_DONE_WORDS - {"NK", "UK"}
+"""Texts that stand for an empty cell; NaN is what a missing number becomes on its way through a table."""
 NOT_KNOWN_WORDS: Final = UNKNOWN | {"NK", "UK"}
 """Texts that say the value is not known."""
 

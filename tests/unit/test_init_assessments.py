@@ -26,7 +26,10 @@ QS = (
     "1,ICEX1,ICE-Something,1,1,2017-03-04\n"
     "1,EQ5D01,Mobility,1,1,2017-03-04\n"
 )
-WIDE = "SUBJECT,ASSESSMENT_DATE,ICE_TOTAL,CAPD,Arousal,Weight,Sedated\n1,2017-03-04,7,,to voice,70,N\n"
+WIDE = (
+    "SUBJECT,ASSESSMENT_DATE,ICE_TOTAL,CAPD,Arousal,Weight,Sedated,ICE_MOOD\n"
+    "1,2017-03-04,7,,to voice,70,N,2\n"
+)
 
 
 def folder_of(tmp_path: Path, **files: str) -> Path:
@@ -68,8 +71,9 @@ def test_qs_is_mapped_where_the_code_is_known_and_the_rest_is_left_to_a_person(t
 
 def test_a_wide_table_is_mapped_by_its_column_names(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, ice__csv=WIDE)
-    manifest, _, said = propose(folder)
+    manifest, text, said = propose(folder)
     (file,) = files_of(manifest, "assessments")
+    assert "# ...: ICE_MOOD  # MAP IT" in text
     assert file.items == {"ice_total": "ICE_TOTAL", "capd_total": "CAPD", "arousal": "Arousal"}
     assert file.columns == {"subject_id": "SUBJECT", "date": "ASSESSMENT_DATE", "sedated": "Sedated"}
     assert "items: ice_total from ICE_TOTAL" in said

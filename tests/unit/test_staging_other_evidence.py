@@ -60,6 +60,27 @@ def test_sdtm_qs_from_a_transport_file(tmp_path: Path) -> None:
     ]
 
 
+def test_typed_cells_of_a_parquet_file_read_as_their_texts(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            "USUBJID": [1, 1],
+            "ICE": [7.0, None],
+            "SEIZURE": [None, False],
+            "AT": [datetime(2020, 1, 3, 8), None],
+            "LASTS": [0.5, float("nan")],
+        }
+    )
+    frame.write_parquet(tmp_path / "ice.parquet")
+    items = {"ice_total": "ICE", "seizure": "SEIZURE", "seizure_duration_min": "LASTS"}
+    spec = FileSpec(path="ice.parquet", role="assessments", items=items, columns={"date": "AT"})
+    raw = of(read_table(tmp_path / "ice.parquet", spec))
+    assert [row[:5] for row in values(raw)] == [
+        (1, "ice_total", 7.0, None, "read"),
+        (1, "seizure_duration_min", 0.5, None, "read"),
+        (2, "seizure", None, "no", "read"),
+    ]
+
+
 @pytest.mark.parametrize("domain", ["FT", "RS", "FA"])
 def test_other_domains_have_the_same_columns(domain: str) -> None:
     row = {
