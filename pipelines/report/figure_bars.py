@@ -1,0 +1,136 @@
+"""Figures with a line for each row: bars, and a forest of estimates with their intervals.
+
+What may live here: drawing these two figures. What may not: which columns they are drawn from.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipelines.report.document import Cell
+from pipelines.report.figure_data import LABELS, Reader, size_of, steps
+from pipelines.report.figure_days import legend
+from pipelines.report.palette import CATEGORIES
+from pipelines.report.svg import Drawing, number, shortened
+from pipelines.report.wording import cell_text
+
+WIDTH: Final = 760.0
+LEFT: Final = 250.0
+MOST: Final = 60
+"""Most lines of a figure."""
+SERIES: Final = 4
+
+
+def draw_bars(reader: Reader) -> Drawing | None:
+    """A bar for each row and number; None where there is nothing to draw."""
+    labels_at = reader.of_kind(*LABELS, "day", least=1)
+    first = reader.of_kind("count", "percent", "number", least=1)[0]
+    sizes_at = reader.of_kind(reader.column(first).kind)[:SERIES]
+    drawn = [row for row in reader.table.rows if any(size_of(row[at]) is not None for at in sizes_at)]
+    rows = drawn[:MOST]
+    most = max((size_of(row[at]) or 0 for row in rows for at in sizes_at), default=0)
+    if not rows:
+        return None
+    names = [reader.column(at).label for at in sizes_at]
+    paints = {name: CATEGORIES[index] for index, name in enumerate(names)}
+    top = 34.0 if len(names) > 1 else 12.0
+    tall = 12.0 * len(names) + 8
+    height = top + tall * len(rows) + 40
+    drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
+    if len(names) > 1:
+        legend(drawing, names, paints, 16)
+    ticks = steps(most)
+    reach = WIDTH - LEFT - 70
+    _axis(drawing, ticks, reach, top, top + tall * len(rows))
+    for index, row in enumerate(rows):
+        y = top + index * tall
+        label = reader.joined(row, labels_at)
+        drawing.text(LEFT - 8, y + tall / 2 + 4, shortened(label, LEFT - 16), anchor="end")
+        for place, (at, name) in enumerate(zip(sizes_at, names, strict=True)):
+            size, kind = size_of(row[at]), reader.column(at).kind
+            bar_y = y + 4 + place * 12
+            wide = (size or 0) / ticks[-1] * reach
+            written = cell_text(row[at], kind)
+            drawing.rectangle(LEFT, bar_y, wide, 11, paints[name], f"{label}, {name}: {written}")
+            drawing.text(LEFT + wide + 5, bar_y + 9, written, size=11)
+    note = names[0] if len(names) == 1 else ""
+    drawing.text(LEFT, height - 6, _cut(note, len(rows), len(drawn)), "soft", size=11)
+    return drawing
+
+
+def draw_forest(reader: Reader) -> Drawing | None:
+    """A point and its interval for each row; None where the table has no row."""
+    labels_at = reader.of_kind(*LABELS, least=1)
+    first = reader.of_kind("percent", "number", least=3)[0]
+    middle_at, low_at, high_at = reader.of_kind(reader.column(first).kind, least=3)[:3]
+    counts_at = reader.of_kind("count")[:2]
+    rows = reader.table.rows[:MOST]
+    if not rows:
+        return None
+    heading_at = labels_at[0] if len(labels_at) > 1 else None
+    named_at = labels_at[1:] if len(labels_at) > 1 else labels_at
+    headings = 0 if heading_at is None else _changes([reader.text(row, heading_at) for row in rows])
+    top, tall = 30.0, 20.0
+    height = top + tall * (len(rows) + headings) + 40
+    drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
+    known = [size for row in rows if (size := size_of(row[high_at])) is not None]
+    ticks = steps(max(known, default=100))
+    reach = WIDTH - LEFT - 230
+    _axis(drawing, ticks, reach, top, height - 40)
+    drawing.text(WIDTH - 8, 18, _heading(reader, counts_at, middle_at), "soft", "end", 11)
+    y, heading = top, None
+    for row in rows:
+        if heading_at is not None and reader.text(row, heading_at) != heading:
+            heading = reader.text(row, heading_at)
+            drawing.text(8, y + 14, shortened(heading, LEFT - 16), bold=True)
+            y += tall
+        label = reader.joined(row, named_at)
+        drawing.text(LEFT - 8, y + 14, shortened(label, LEFT - 24), anchor="end")
+        written = _written(reader, row, counts_at, (middle_at, low_at, high_at))
+        drawing.text(WIDTH - 8, y + 14, shortened(written, 225), anchor="end")
+        _estimate(
+            drawing, row, (middle_at, low_at, high_at), reach / ticks[-1], y + 10, f"{label}: {written}"
+        )
+        y += tall
+    unit = reader.column(middle_at).label
+    drawing.text(LEFT, height - 6, _cut(unit, len(rows), len(reader.table.rows)), "soft", size=11)
+    return drawing
+
+
+def _estimate(
+    drawing: Drawing, row: tuple[Cell, ...], ats: tuple[int, int, int], unit: float, y: float, tip: str
+) -> None:
+    middle, low, high = (size_of(row[at]) for at in ats)
+    if low is not None and high is not None:
+        drawing.line(LEFT + low * unit, y, LEFT + high * unit, y, "c0", 2)
+        for end in (low, high):
+            drawing.line(LEFT + end * unit, y - 4, LEFT + end * unit, y + 4, "c0", 2)
+    if middle is not None:
+        drawing.rectangle(LEFT + middle * unit - 4, y - 4, 8, 8, "c0", tip)
+
+
+def _written(reader: Reader, row: tuple[Cell, ...], counts_at: list[int], ats: tuple[int, int, int]) -> str:
+    counts = "/".join(reader.text(row, at) for at in counts_at)
+    middle, low, high = (reader.text(row, at) for at in ats)
+    interval = middle if size_of(row[ats[1]]) is None else f"{middle} ({low} to {high})"
+    return f"{counts}   {interval}" if counts else interval
+
+
+def _heading(reader: Reader, counts_at: list[int], middle_at: int) -> str:
+    counts = " / ".join(reader.column(at).label for at in counts_at)
+    return f"{counts}   {reader.column(middle_at).label} (interval)" if counts else ""
+
+
+def _changes(texts: list[str]) -> int:
+    return sum(index == 0 or texts[index - 1] != text for index, text in enumerate(texts))
+
+
+def _axis(drawing: Drawing, ticks: list[float], reach: float, top: float, base: float) -> None:
+    for tick in ticks:
+        x = LEFT + tick / ticks[-1] * reach
+        drawing.line(x, top, x, base)
+        drawing.text(x, base + 14, number(tick), "soft", "middle", 11)
+
+
+def _cut(note: str, shown: int, of: int) -> str:
+    return f"{note} The first {shown} of {of} rows of the table.".strip() if of > shown else note

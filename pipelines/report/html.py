@@ -1,0 +1,138 @@
+"""A document as one HTML file that asks nothing of any network and tells nobody anything.
+
+What may live here: rendering the template. What may not: content, numbers or wording of a report. Every
+text is escaped; the page allows itself its own style and script by their hashes, and nothing else. The
+script only sorts, filters and switches the colours: without it every row and figure is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from pipelines.report.document import Cell, Document, Figure, Section, Table
+from pipelines.report.figures import draw
+from pipelines.report.palette import DARK, LIGHT, paint_rules, style_variables
+from pipelines.report.wording import NUMERIC_KINDS, cell_text, exact_text, facts_line, visible
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+LONG_TEXT: Final = 300
+"""Characters above which a cell scrolls in itself."""
+FILTER_FROM: Final = 12
+"""Rows from which a table that is no listing can be filtered too."""
+
+
+def render_html(document: Document) -> str:
+    """The document as a self-contained page."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["visible"] = visible
+    environment.filters["block"] = _block
+    style, script = _style(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html.j2").render(
+        document=document,
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        facts_line=facts_line,
+        body_of=body_of,
+        heading_class=_heading_class,
+        has_filter=lambda table: table.is_listing or len(table.rows) >= FILTER_FROM,
+        has_sort=lambda table: len(table.rows) > 1,
+        picture=_picture,
+        about_ids=ABOUT_IDS[document.subject_ids],
+    )
+
+
+ABOUT_IDS: Final = {
+    "pseudonyms": "Subjects are named by keyed pseudonyms.",
+    "shown": "Subjects are named by the ids of the study: handle as study data.",
+    "none": "No subject is named.",
+}
+
+
+def body_of(table: Table) -> Markup:
+    """The rows of a table; a cell's exact number stands in data-v where the cell shows fewer digits."""
+    kinds = [column.kind for column in table.columns]
+    peaks = _peaks(table)
+    lines = []
+    for row in table.rows:
+        cells = [
+            _cell(cell, kind, index == 0, peaks.get(index))
+            for index, (cell, kind) in enumerate(zip(row, kinds, strict=True))
+        ]
+        lines.append(f"<tr>{''.join(cells)}</tr>\n")
+    if not lines:
+        lines.append(f'<tr><td class="none" colspan="{len(kinds)}">No rows</td></tr>\n')
+    return Markup("".join(lines))
+
+
+def _cell(cell: Cell, kind: str, is_first: bool, peak: float | None) -> str:
+    text, exact = cell_text(cell, kind), exact_text(cell)
+    classes = ["n"] if kind in NUMERIC_KINDS else []
+    if peak and isinstance(cell, int | float) and cell > 0:
+        classes.append(f"h{min(5, 1 + int(4.999 * cell / peak))}")
+    content = str(escape(text))
+    if len(text) > LONG_TEXT:
+        content = f'<div class="long" tabindex="0">{content}</div>'
+    more = f' class="{" ".join(classes)}"' if classes else ""
+    more += f' data-v="{escape(exact)}"' if exact != text else ""
+    return f'<th scope="row"{more}>{content}</th>' if is_first else f"<td{more}>{content}</td>"
+
+
+def _peaks(table: Table) -> dict[int, float]:
+    """The largest count of a matrix, for each of its columns: a table with four counts or more in a row."""
+    if table.is_listing:
+        return {}
+    counts = [index for index, column in enumerate(table.columns) if column.kind == "count"]
+    sizes = [
+        float(cell)
+        for row in table.rows
+        for index in counts
+        if isinstance(cell := row[index], int | float) and not isinstance(cell, bool)
+    ]
+    return dict.fromkeys(counts, max(sizes)) if len(counts) >= 4 and sizes else {}
+
+
+def _picture(figure: Figure, section: Section, identifier: str) -> Markup:
+    return Markup(draw(figure, section).inside_page(identifier))
+
+
+def _heading_class(kind: str) -> str:
+    return "n" if kind in NUMERIC_KINDS else ""
+
+
+def _block(text: str) -> str:
+    """Text of several lines, such as a query, each line made visible."""
+    return "\n".join(visible(line) for line in text.split("\n"))
+
+
+def _style() -> str:
+    """The style sheet, with the colours in light, dark and on paper."""
+    dark, light = style_variables(DARK), style_variables(LIGHT)
+    return (
+        f":root{{color-scheme:light dark;{light}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+        ":root[data-theme=light]{color-scheme:light}\n"
+        f"{paint_rules()}\n"
+        + (TEMPLATES / "report.css").read_text(encoding="utf-8")
+        + "@media print{:root,:root[data-theme],:root:not([data-theme=light])"
+        + f"{{color-scheme:light;{light}}}}}\n"
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
