@@ -242,7 +242,7 @@ def raw(plan: RunPlan, _: Tables) -> Tables:
 
 def staged(plan: RunPlan, tables: Tables) -> Tables:
     """Typed rows, partial dates as ranges; what cannot be read keeps its text."""
-    return _declared(stage_study(_raw_study(plan, tables)))
+    return _declared(stage_study(rebuild_raw_study(plan.manifest, tables.__getitem__)))
 
 
 def checked(plan: RunPlan, tables: Tables) -> Tables:
@@ -373,21 +373,21 @@ def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:
     return [(n, f"raw_{n}_{table.spec.role}", table) for n, table in enumerate(study.tables)]
 
 
-def _raw_study(plan: RunPlan, tables: Tables) -> RawStudy:
-    """The raw stage as the readers gave it, rebuilt from its stored tables."""
-    specs = {spec.path: spec for spec in plan.manifest.files}
+def rebuild_raw_study(manifest: StudyManifest, table: Callable[[str], pl.DataFrame]) -> RawStudy:
+    """The raw stage as the readers gave it, rebuilt from its stored tables; `table` reads one by name."""
+    specs = {spec.path: spec for spec in manifest.files}
     raw_tables = []
-    for line in tables[_RAW_FILES].iter_rows(named=True):
+    for line in table(_RAW_FILES).iter_rows(named=True):
         name = f"raw_{line['number']}_{line['role']}"
         raw_tables.append(
             RawTable(
                 spec=specs[line["path"]],
-                frame=tables[name],
-                rejected=tables[f"{name}_rejected"],
+                frame=table(name),
+                rejected=table(f"{name}_rejected"),
                 rows_in=line["rows_in"],
                 blanks_to_null=line["blanks_to_null"],
                 declared_nulls=line["declared_nulls"],
                 notes=json.loads(line["notes"]),
             )
         )
-    return RawStudy(manifest=plan.manifest, tables=tuple(raw_tables))
+    return RawStudy(manifest=manifest, tables=tuple(raw_tables))
