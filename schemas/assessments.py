@@ -49,7 +49,10 @@ class StagedAssessments(Table):
     code: str = column("Word of the item's list", null="a number, or no value")
     value_status: str = column("How the value was read", isin=list(VALUE_STATUSES))
     not_done_reason: str = column(
-        "Why there is no value", origin="QSREASND", null="there is a value", isin=list(NOT_DONE_REASONS)
+        "Why there is no value",
+        origin="QSREASND",
+        null="assessed, whether or not the value could be read",
+        isin=list(NOT_DONE_REASONS),
     )
     is_sedated: bool = column("Sedated at the assessment", null="not recorded")
 

@@ -199,8 +199,12 @@ class CoreSubjects(Table):
     death_latest: Annotated[pl.Datetime, "us", None] = column(
         "Last instant of death", origin="DTHDTC", null="alive or unknown"
     )
-    source_file: str = column("File of the subject row", null="subject known from events or doses only")
-    source_row: pl.Int64 = column("Data row of the subject", null="subject known from events or doses only")
+    source_file: str = column(
+        "File of the subject row", null="subject known from events, assessments or doses only"
+    )
+    source_row: pl.Int64 = column(
+        "Data row of the subject", null="subject known from events, assessments or doses only"
+    )
 
 
 @table(
