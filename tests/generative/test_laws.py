@@ -24,6 +24,7 @@ from mappings.term_key import term_key
 from pipelines.grading.intervals import combine_union
 from pipelines.grading.kernel import grade_study
 from schemas.base import canonical_bytes_digest
+from schemas.manifest import Context
 from schemas.registry import TABLES
 from tests import oracle, studies
 from tests.choices import Seeded
@@ -39,6 +40,9 @@ SEEDS = range(100 if LONG else 3)
 SUBJECT_LOCAL = (
     "core_event_grades",
     "core_event_windows",
+    "core_assessment_grades",
+    "core_assessment_windows",
+    "core_contradictions",
     "core_subject_grades",
     "core_subject_days",
     "core_episodes",
@@ -69,10 +73,11 @@ def consistent_study(release: Release, seed: int) -> Made:
             # Grade 0 says that there was no event; it is not a detail of one.
             row["grade"] = 1
         row |= {"is_fatal": choose.pick([None, row["grade"] == 5]), "is_ongoing": None}
-    made.rows["core_sedation"] = []
+    # What is measured, and what bears on a cause, is in `test_laws_of_assessments`.
+    made.rows.update({"core_sedation": [], "core_assessments": [], "core_medical_history": []})
     for subject in made.rows["core_subjects"]:
         subject |= {"death_earliest": None, "death_latest": None}
-    manifest = made.manifest.model_copy(update={"data_cutoff": None})
+    manifest = made.manifest.model_copy(update={"data_cutoff": None, "context": Context()})
     reasons = {
         (e["subject_id"], e["event_id"]): e["review_reasons"] or ""
         for e in oracle.grade(made.rows, release_rows(release), manifest)["core_event_grades"]
@@ -310,6 +315,12 @@ def added_row(term: str | None, grade: int | None) -> Callable[[str, int], Row]:
     return make
 
 
+def unreadable_assessment(subject: str, number: int) -> Row:
+    return studies.assessment(
+        "arousal", None, None, subject=subject, number=90_000 + number, value_status="unreadable"
+    )
+
+
 ADDITIONS: dict[str, Callable[[Made], Made]] = {
     "a row that says nothing": lambda made: add_to_every_subject(
         made, "core_adverse_events", added_row(None, None)
@@ -324,6 +335,9 @@ ADDITIONS: dict[str, Callable[[Made], Made]] = {
         made,
         "core_rejected_rows",
         lambda subject, n: studies.rejected(None, subject=subject, number=9000 + n),
+    ),
+    "an assessment of which nothing can be read": lambda made: add_to_every_subject(
+        made, "core_assessments", unreadable_assessment
     ),
     "a table known to be incomplete": lambda made: Made(
         made.rows, made.manifest.model_copy(update={"ae_table_complete": False})
