@@ -16,6 +16,8 @@ from pipelines.report.wording import cell_text
 
 WIDTH: Final = 760.0
 LEFT: Final = 250.0
+COUNTS: Final = WIDTH - 160
+"""Where the counts of a forest end."""
 MOST: Final = 60
 """Most lines of a figure."""
 SERIES: Final = 4
@@ -75,9 +77,11 @@ def draw_forest(reader: Reader) -> Drawing | None:
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
     known = [size for row in rows if (size := size_of(row[high_at])) is not None]
     ticks = steps(max(known, default=100))
-    reach = WIDTH - LEFT - 230
+    reach = WIDTH - LEFT - 250
     _axis(drawing, ticks, reach, top, height - 40)
-    drawing.text(WIDTH - 8, 18, _heading(reader, counts_at, middle_at), "soft", "end", 11)
+    heads = "/".join(reader.column(at).label for at in counts_at)
+    drawing.text(COUNTS, 18, shortened(heads, 90, 11), "soft", "end", 11)
+    drawing.text(WIDTH - 8, 18, f"{reader.column(middle_at).label} (interval)", "soft", "end", 11)
     y, heading = top, None
     for row in rows:
         if heading_at is not None and reader.text(row, heading_at) != heading:
@@ -86,11 +90,11 @@ def draw_forest(reader: Reader) -> Drawing | None:
             y += tall
         label = reader.joined(row, named_at)
         drawing.text(LEFT - 8, y + 14, shortened(label, LEFT - 24), anchor="end")
-        written = _written(reader, row, counts_at, (middle_at, low_at, high_at))
-        drawing.text(WIDTH - 8, y + 14, shortened(written, 225), anchor="end")
-        _estimate(
-            drawing, row, (middle_at, low_at, high_at), reach / ticks[-1], y + 10, f"{label}: {written}"
-        )
+        counts, interval = _written(reader, row, counts_at, (middle_at, low_at, high_at))
+        drawing.text(COUNTS, y + 14, shortened(counts, 80), anchor="end")
+        drawing.text(WIDTH - 8, y + 14, shortened(interval, 150), anchor="end")
+        tip = f"{label}: {counts} {interval}"
+        _estimate(drawing, row, (middle_at, low_at, high_at), reach / ticks[-1], y + 10, tip)
         y += tall
     unit = reader.column(middle_at).label
     drawing.text(LEFT, height - 6, _cut(unit, len(rows), len(reader.table.rows)), "soft", size=11)
@@ -109,16 +113,13 @@ def _estimate(
         drawing.rectangle(LEFT + middle * unit - 4, y - 4, 8, 8, "c0", tip)
 
 
-def _written(reader: Reader, row: tuple[Cell, ...], counts_at: list[int], ats: tuple[int, int, int]) -> str:
+def _written(
+    reader: Reader, row: tuple[Cell, ...], counts_at: list[int], ats: tuple[int, int, int]
+) -> tuple[str, str]:
+    """n/N, and the estimate with its interval."""
     counts = "/".join(reader.text(row, at) for at in counts_at)
     middle, low, high = (reader.text(row, at) for at in ats)
-    interval = middle if size_of(row[ats[1]]) is None else f"{middle} ({low} to {high})"
-    return f"{counts}   {interval}" if counts else interval
-
-
-def _heading(reader: Reader, counts_at: list[int], middle_at: int) -> str:
-    counts = " / ".join(reader.column(at).label for at in counts_at)
-    return f"{counts}   {reader.column(middle_at).label} (interval)" if counts else ""
+    return counts, middle if size_of(row[ats[1]]) is None else f"{middle} ({low} to {high})"
 
 
 def _changes(texts: list[str]) -> int:

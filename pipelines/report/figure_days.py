@@ -19,6 +19,7 @@ PANEL: Final = 190.0
 LANES: Final = 60
 """Most subjects of a swimmer plot."""
 LANE: Final = 16.0
+TRACK: Final = 10.0
 
 Stacks = dict[str, dict[int, dict[str, float]]]
 """Panel, day, series: size."""
@@ -107,17 +108,17 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
     first, last = min(0, *known), max(known)
     tracks = in_order([reader.text(row, tracks_at[0]) for row in rows]) if tracks_at else [""]
     names = in_order([reader.text(row, grade_at) for row in rows])
-    lane_height = max(LANE, 7.0 * len(tracks) + 4)
+    lane_height = max(LANE, TRACK * len(tracks) + 4)
     height = 40 + lane_height * len(shown) + 46
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
     legend(drawing, names, series_paints(names), 16)
     left = 118.0
-    width = (WIDTH - left - 20) / (last - first + 1)
+    width = (WIDTH - left - 34) / (last - first + 1)
     thick = (lane_height - 4) / len(tracks)
     for index, lane in enumerate(shown):
         y = 40 + index * lane_height
         drawing.text(left - 8, y + lane_height / 2 + 3, shortened(lane, left - 12, 11), anchor="end", size=11)
-        drawing.line(left, y + lane_height, WIDTH - 20, y + lane_height)
+        drawing.line(left, y + lane_height, WIDTH - 16, y + lane_height)
         for row in lanes[lane]:
             track = tracks.index(reader.text(row, tracks_at[0])) if tracks_at else 0
             begin, end = size_of(row[days_at[0]]), size_of(row[days_at[1 if len(days_at) > 1 else 0]])
@@ -128,16 +129,16 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
             tip += f" ({' and '.join(open_ends)} day not known)" if open_ends else ""
             span = max(width * (b - a + 1) - 0.5, 1)
             drawing.rectangle(x, y + 2 + track * thick, span, thick - 1, grade_paint(grade), tip)
-            if end is None:
-                drawing.text(x + span + 2, y + 2 + track * thick + thick - 1, "\u203a", "ink", size=11)
+            after = grade + (" \u203a" if end is None else "")
+            drawing.text(x + span + 3, y + 2 + (track + 0.5) * thick + 2.5, after, size=8.5)
     base = 40 + lane_height * len(shown)
     _day_axis(drawing, first, last, left + width / 2, width, base)
-    note = "Days after the infusion (day 0)."
+    note = "Days after the infusion (day 0); behind a bar its grade, \u203a: still open."
     if tracks_at and len(tracks) > 1:
         note += f" In a lane, from the top: {', '.join(tracks)}."
     if len(lanes) > LANES:
         note += f" The first {LANES} of {len(lanes)} subjects of the table."
-    drawing.text(left, height - 8, shortened(note, WIDTH - left - 8, 11), "soft", size=11)
+    drawing.text(left, height - 8, shortened(note, WIDTH - left + 60, 11), "soft", size=11)
     return drawing
 
 

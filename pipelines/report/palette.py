@@ -1,7 +1,8 @@
 """The colours of a report, light and dark, by what they mean.
 
 What may live here: colours. Grades run in one direction of lightness, so their order is seen without any
-colour vision; categories are the palette of Okabe and Ito. No figure tells anything by colour alone.
+colour vision; categories are the palette of Okabe and Ito. A figure never tells a grade by colour alone:
+its number or its place in the stack tells it too.
 """
 
 from __future__ import annotations
