@@ -125,6 +125,29 @@ def bars_table() -> Table:
     return table("terms", columns("term:text:Term", "down:count:Fell", "up:count:Rose"), rows)
 
 
+def stacked_table() -> Table:
+    rows: list[tuple[Cell, ...]] = [(f"Term {name}", 9 - i, 3, i, 12) for i, name in enumerate("ABCDEFG")]
+    heads = columns(
+        "term:text:Term", "down:count:Fell", "same:count:Same", "up:count:Rose", "total:count:All"
+    )
+    return table("drivers", heads, rows)
+
+
+def wide_daily_table() -> Table:
+    rows: list[tuple[Cell, ...]] = [(day, 12 - day, 9 - day if day < 9 else 0, "<8", 40) for day in range(12)]
+    return table(
+        "prevalence",
+        columns(
+            "day:day:Day",
+            "grade_1:count:Grade 1",
+            "grade_3:count:Grade 3",
+            "no_single_grade:count:No single grade",
+            "denominator:count:N",
+        ),
+        rows,
+    )
+
+
 def hostile_table() -> Table:
     return table(
         "hostile",
@@ -208,7 +231,16 @@ def sections(rows: int) -> tuple[Section, ...]:
             tables=(forest_table(), bars_table()),
             figures=(
                 figure("forest", "forest", "Incidence"),
-                figure("bars", "terms", "Terms that drive changes"),
+                figure("bars", "terms", "Terms that changed"),
+            ),
+        ),
+        Section(
+            section_id="drivers",
+            title="Drivers and prevalence",
+            tables=(stacked_table(), wide_daily_table()),
+            figures=(
+                figure("bars", "drivers", "Terms that drive changes"),
+                figure("daily", "prevalence", "Prevalence"),
             ),
         ),
         Section(

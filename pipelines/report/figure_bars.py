@@ -8,70 +8,91 @@ from __future__ import annotations
 from typing import Final
 
 from pipelines.report.document import Cell
-from pipelines.report.figure_data import LABELS, Reader, size_of, steps
+from pipelines.report.figure_data import LABELS, WHOLES, Reader, size_of, steps
 from pipelines.report.figure_days import legend
 from pipelines.report.palette import CATEGORIES
 from pipelines.report.svg import Drawing, number, shortened
-from pipelines.report.wording import cell_text
 
 WIDTH: Final = 760.0
 LEFT: Final = 250.0
 COUNTS: Final = WIDTH - 160
 """Where the counts of a forest end."""
-MOST: Final = 60
+MOST: Final = 100
 """Most lines of a figure."""
 SERIES: Final = 4
+"""Most bars of a line that is not stacked."""
 
 
 def draw_bars(reader: Reader) -> Drawing | None:
-    """A bar for each row and number; None where there is nothing to draw."""
+    """A bar, or a stack, for each row; None where there is nothing to draw."""
     labels_at = reader.of_kind(*LABELS, "day", least=1)
-    first = reader.of_kind("count", "percent", "number", least=1)[0]
-    sizes_at = reader.of_kind(reader.column(first).kind)[:SERIES]
-    drawn = [row for row in reader.table.rows if any(size_of(row[at]) is not None for at in sizes_at)]
+    kind = next((kind for kind in ("percent", "count") if reader.of_kind(kind)), "number")
+    wholes = reader.named(*WHOLES)
+    sizes_at = [at for at in reader.of_kind(kind, least=1) if at not in wholes]
+    totals_at = reader.named("total")
+    sizes_at = sizes_at if totals_at else sizes_at[:SERIES]
+    drawn = [row for row in reader.table.rows if any(size_of(row[at]) for at in sizes_at)]
     rows = drawn[:MOST]
-    most = max((size_of(row[at]) or 0 for row in rows for at in sizes_at), default=0)
     if not rows:
         return None
+    sizes = [[size_of(row[at]) or 0 for at in sizes_at] for row in rows]
     names = [reader.column(at).label for at in sizes_at]
-    paints = {name: CATEGORIES[index] for index, name in enumerate(names)}
+    paints = {name: CATEGORIES[index % len(CATEGORIES)] for index, name in enumerate(names)}
     top = 34.0 if len(names) > 1 else 12.0
-    tall = 12.0 * len(names) + 8
+    tall = 22.0 if totals_at else 12.0 * len(names) + 8
     height = top + tall * len(rows) + 40
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
     if len(names) > 1:
         legend(drawing, names, paints, 16)
-    ticks = steps(most)
+    ticks = steps(max(sum(line) if totals_at else max(line) for line in sizes))
     reach = WIDTH - LEFT - 70
     _axis(drawing, ticks, reach, top, top + tall * len(rows))
     for index, row in enumerate(rows):
         y = top + index * tall
         label = reader.joined(row, labels_at)
         drawing.text(LEFT - 8, y + tall / 2 + 4, shortened(label, LEFT - 16), anchor="end")
-        for place, (at, name) in enumerate(zip(sizes_at, names, strict=True)):
-            size, kind = size_of(row[at]), reader.column(at).kind
-            bar_y = y + 4 + place * 12
-            wide = (size or 0) / ticks[-1] * reach
-            written = cell_text(row[at], kind)
-            drawing.rectangle(LEFT, bar_y, wide, 11, paints[name], f"{label}, {name}: {written}")
-            drawing.text(LEFT + wide + 5, bar_y + 9, written, size=11)
+        parts = [
+            (size / ticks[-1] * reach, paints[name], f"{label}, {name}: ", reader.text(row, at))
+            for size, name, at in zip(sizes[index], names, sizes_at, strict=True)
+        ]
+        if totals_at:
+            _stack(drawing, parts, y + 4, reader.text(row, totals_at[0]))
+        else:
+            _group(drawing, parts, y + 4)
     note = names[0] if len(names) == 1 else ""
     drawing.text(LEFT, height - 6, _cut(note, len(rows), len(drawn)), "soft", size=11)
     return drawing
 
 
+def _stack(drawing: Drawing, parts: list[tuple[float, str, str, str]], y: float, total: str) -> None:
+    """One bar of (pixels, colour, name, number written) after the other, the total behind them."""
+    x = LEFT
+    for wide, paint, name, written in parts:
+        drawing.rectangle(x, y, wide, 15, paint, name + written)
+        x += wide
+    drawing.text(x + 5, y + 12, total, size=11)
+
+
+def _group(drawing: Drawing, parts: list[tuple[float, str, str, str]], y: float) -> None:
+    """One bar below the other, each with its number."""
+    for wide, paint, name, written in parts:
+        drawing.rectangle(LEFT, y, wide, 11, paint, name + written)
+        drawing.text(LEFT + wide + 5, y + 9, written, size=11)
+        y += 12
+
+
 def draw_forest(reader: Reader) -> Drawing | None:
     """A point and its interval for each row; None where the table has no row."""
     labels_at = reader.of_kind(*LABELS, least=1)
-    first = reader.of_kind("percent", "number", least=3)[0]
-    middle_at, low_at, high_at = reader.of_kind(reader.column(first).kind, least=3)[:3]
+    kind = "percent" if reader.of_kind("percent") else "number"
+    middle_at, low_at, high_at = reader.of_kind(kind, least=3)[:3]
     counts_at = reader.of_kind("count")[:2]
     rows = reader.table.rows[:MOST]
     if not rows:
         return None
-    heading_at = labels_at[0] if len(labels_at) > 1 else None
-    named_at = labels_at[1:] if len(labels_at) > 1 else labels_at
-    headings = 0 if heading_at is None else _changes([reader.text(row, heading_at) for row in rows])
+    split = len(labels_at) // 2
+    headings_at, named_at = labels_at[:split], labels_at[split:]
+    headings = _changes([reader.joined(row, headings_at) for row in rows]) if headings_at else 0
     top, tall = 30.0, 20.0
     height = top + tall * (len(rows) + headings) + 40
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
@@ -84,9 +105,9 @@ def draw_forest(reader: Reader) -> Drawing | None:
     drawing.text(WIDTH - 8, 18, f"{reader.column(middle_at).label} (interval)", "soft", "end", 11)
     y, heading = top, None
     for row in rows:
-        if heading_at is not None and reader.text(row, heading_at) != heading:
-            heading = reader.text(row, heading_at)
-            drawing.text(8, y + 14, shortened(heading, LEFT - 16), bold=True)
+        if headings_at and reader.joined(row, headings_at) != heading:
+            heading = reader.joined(row, headings_at)
+            drawing.text(8, y + 14, shortened(heading, LEFT + 60), bold=True)
             y += tall
         label = reader.joined(row, named_at)
         drawing.text(LEFT - 8, y + 14, shortened(label, LEFT - 24), anchor="end")

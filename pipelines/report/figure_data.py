@@ -1,14 +1,17 @@
 """Which columns of a table a figure is drawn from: by kind and order, not by name.
 
 What may live here: reading a table for a figure. What may not: drawing, or a number the table does not
-hold, but for adding up rows that are the same mark. A column takes part by its kind (document.Column):
+hold, but for adding up rows that are the same mark. A column takes part by its kind (document.Column),
+some by their name:
 
 flow     two columns that are not numbers (from, to), then one count
-daily    one day; a grade, or the last text column, as the series; one count or percent. Without a series:
-         several counts, each a series by its label. Further text columns: a panel each
-swimmer  one id (a lane each); one or two days (first, last; null is open); one grade. Text: tracks of a lane
-bars     one or more columns that are not numbers (the label); counts, percents or numbers of one kind
-forest   one or more columns that are not numbers (the first of several is a heading); three percents or
+daily    one day; a grade, or the last text column, as the series; one count or percent. Without these:
+         counts named grade_0 to grade_5 and no_single_grade. Further text columns: a panel each
+swimmer  ids (a lane for each combination, and for each infusion_number); one or two days (first, last; null
+         is open); the grade named point, else the first grade. Text: tracks of a lane
+bars     columns that are not numbers (the label); the percents, else the counts, else the numbers; stacked
+         where there is a column named total, which is written behind the stack
+forest   columns that are not numbers (the first half is a heading, the rest the label); three percents or
          numbers: estimate, low, high. Up to two counts: n and N
 
 A cell that is not a number where one is needed is withheld or not estimable: it draws nothing, and the
@@ -24,6 +27,8 @@ from pipelines.report.document import Cell, Column, Figure, Table
 from pipelines.report.wording import cell_text
 from schemas.errors import SchemaError
 
+WHOLES = frozenset({"total", "denominator", "assessed"})
+"""Columns that are never a part of a stack."""
 LABELS = frozenset({"text", "id", "grade", "codes", "flag"})
 
 
@@ -49,6 +54,10 @@ class Reader:
     def column(self, index: int) -> Column:
         """The column at a position."""
         return self.table.columns[index]
+
+    def named(self, *names: str) -> list[int]:
+        """Positions of the columns of these names, in the order of the table."""
+        return [index for index, column in enumerate(self.table.columns) if column.name in names]
 
     def text(self, row: tuple[Cell, ...], index: int) -> str:
         """A cell as it is written."""

@@ -12,10 +12,12 @@ from pipelines.report.document import Cell
 from pipelines.report.figure_data import Reader, in_order, size_of, steps
 from pipelines.report.palette import CATEGORIES, grade_paint
 from pipelines.report.svg import CHARACTER, Drawing, number, shortened
+from pipelines.report.wording import NOTHING
 
 WIDTH: Final = 760.0
 LEFT: Final = 64.0
 PANEL: Final = 190.0
+WIDE: Final = (*(f"grade_{grade}" for grade in range(6)), "no_single_grade")
 LANES: Final = 60
 """Most subjects of a swimmer plot."""
 LANE: Final = 16.0
@@ -67,13 +69,14 @@ def draw_daily(reader: Reader) -> Drawing | None:
 def _stacks(reader: Reader) -> tuple[Stacks, str, int]:
     """Panels, what is counted, cells that hold no number."""
     day_at = reader.of_kind("day", least=1)[0]
-    sizes_at = reader.of_kind("count", "percent", least=1)
     texts_at = reader.of_kind("text", "codes", "flag")
     grades_at = reader.of_kind("grade")
-    series_at = grades_at[0] if grades_at else (texts_at[-1] if len(sizes_at) == 1 and texts_at else None)
+    sizes_at = reader.named(*WIDE)
+    series_at = None
+    if not sizes_at:
+        sizes_at = reader.of_kind("count", "percent", least=1)[:1]
+        series_at = grades_at[0] if grades_at else (texts_at[-1] if texts_at else None)
     panels_at = [index for index in texts_at if index != series_at]
-    if series_at is not None:
-        sizes_at = sizes_at[:1]
     stacks: Stacks = {}
     hidden = 0
     for row in reader.table.rows:
@@ -83,23 +86,27 @@ def _stacks(reader: Reader) -> tuple[Stacks, str, int]:
             hidden += size is None
             if day is None or not size:
                 continue
-            name = reader.column(size_at).label if series_at is None else reader.text(row, series_at)
+            name = _wide_name(reader, size_at) if series_at is None else reader.text(row, series_at)
             stack = stacks.setdefault(reader.joined(row, panels_at), {}).setdefault(int(day), {})
             stack[name] = stack.get(name, 0) + size
-    unit = "Subjects" if series_at is None and len(sizes_at) > 1 else reader.column(sizes_at[0]).label
-    return stacks, unit, hidden
+    return stacks, "Subjects" if len(sizes_at) > 1 else reader.column(sizes_at[0]).label, hidden
+
+
+def _wide_name(reader: Reader, index: int) -> str:
+    column = reader.column(index)
+    return column.name.removeprefix("grade_") if column.name in WIDE[:-1] else column.label
 
 
 def draw_swimmer(reader: Reader) -> Drawing | None:
     """A lane for each subject, a bar for each span; None where there is nothing to draw."""
-    lane_at = reader.of_kind("id", least=1)[0]
+    ids_at = reader.of_kind("id", least=1)
     days_at = reader.of_kind("day", least=1)
-    grade_at = reader.of_kind("grade", least=1)[0]
+    grade_at = (reader.named("point") or reader.of_kind("grade", least=1))[0]
     tracks_at = reader.of_kind("text", "codes", "flag")[:1]
     lanes: dict[str, list[tuple[Cell, ...]]] = defaultdict(list)
     for row in reader.table.rows:
         if any(size_of(row[index]) is not None for index in days_at[:2]):
-            lanes[reader.text(row, lane_at)].append(row)
+            lanes[_lane(reader, row, ids_at)].append(row)
     if not lanes:
         return None
     shown = list(lanes)[:LANES]
@@ -142,6 +149,13 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
     return drawing
 
 
+def _lane(reader: Reader, row: tuple[Cell, ...], ids_at: list[int]) -> str:
+    """Who, and which infusion where it is not the first."""
+    who = " ".join(reader.text(row, index) for index in ids_at)
+    infusions = [row[index] for index in reader.named("infusion_number")]
+    return f"{who} ({infusions[0]})" if infusions and infusions[0] not in (None, 1) else who
+
+
 def series_paints(names: list[str]) -> dict[str, str]:
     """A colour for each series: that of its grade, or a category's where no name is a grade."""
     if any(grade_paint(name) != "gx" for name in names):
@@ -154,6 +168,7 @@ def legend(drawing: Drawing, names: list[str], paints: dict[str, str], y: float)
     x = LEFT
     for name in names:
         label = f"Grade {name}" if name.isdecimal() and len(name) == 1 else name
+        label = "no single grade" if label == NOTHING else label
         label = shortened(label, 200, 11)
         width = 16 + len(label) * 11 * CHARACTER + 14
         if x + width > drawing.width:
