@@ -10,7 +10,7 @@ that the record dates later than the end of follow-up still counts on its day.
 | estimate | ICANS_ANY, ICANS_GRADE_3 | ICANS_RESOLUTION |
 |---|---|---|
 | low | a row or moment certainly reaches the grade: its last possible day, the earliest of them | ICANS is certain: after the last day of the course by high |
-| point | first day whose point reaches it, or the imputed start of a row whose point does | after the last day by point, imputed ends included |
+| point | first day whose point reaches it, or by imputed dates the first day of a row whose point does | after the last day by point, imputed ends included |
 | high | first day whose high reaches it | ICANS is possible: after the last certain day, else after the first possible one |
 
 A low of a row over several days was reached on one of them (GRADING.md 5), hence the last possible day.
@@ -65,6 +65,10 @@ def derive_time_to_event(
             ),
         ]
     )
+    # A row can be certain although each of its days was measured lower: then it is possible when certain.
+    possible = pl.concat(
+        [days.select(*SUBJECT, "high", "day"), certain.select(*SUBJECT, pl.col("low").alias("high"), "day")]
+    )
     imputed = _derive_imputed(rows, event_dates)
     onsets = pl.concat(
         found.with_columns(pl.lit(parameter).alias("parameter"), pl.lit(estimate).alias("estimate"))
@@ -72,12 +76,12 @@ def derive_time_to_event(
         for estimate, found in (
             ("low", _find_first(certain, "low", threshold)),
             ("point", _find_point(days, imputed, threshold)),
-            ("high", _find_first(days, "high", threshold)),
+            ("high", _find_first(possible, "high", threshold)),
         )
     )
     resolutions = pl.concat(
         found.with_columns(pl.lit(estimate).alias("estimate"))
-        for estimate, found in _find_resolutions(courses, imputed, onsets).items()
+        for estimate, found in _find_resolutions(courses, _find_imputed(imputed, days, 1), onsets).items()
     )
     return pl.concat([_censor_onsets(first, onsets), _censor_resolutions(first, resolutions)]).with_columns(
         (pl.col("day") + 1).alias("study_day"),
@@ -149,6 +153,22 @@ def _find_first(parts: pl.DataFrame, value: str, threshold: int) -> pl.DataFrame
     )
 
 
+def _find_imputed(imputed: pl.DataFrame, days: pl.DataFrame, threshold: int) -> pl.DataFrame:
+    """First and last day, by imputed dates, on which a row's point and the day's high reach the threshold.
+
+    The day decides too: a row leaves the days on which its domains were measured.
+    """
+    spans = imputed.filter(pl.col("point") >= threshold)
+    return (
+        days.filter(pl.col("high") >= threshold)
+        .select(*SUBJECT, "day")
+        .join(spans, on=SUBJECT, how="inner")
+        .filter(pl.col("day").is_between("first_day", "last_day"))
+        .group_by(SUBJECT)
+        .agg(pl.col("day").min().alias("first_day"), pl.col("day").max().alias("last_day"))
+    )
+
+
 def _find_point(days: pl.DataFrame, imputed: pl.DataFrame, threshold: int) -> pl.DataFrame:
     """First day by the points of days and by imputed starts; imputed only where no day is as early."""
     by_day = (
@@ -156,7 +176,7 @@ def _find_point(days: pl.DataFrame, imputed: pl.DataFrame, threshold: int) -> pl
         .select(*SUBJECT, "day")
         .with_columns(pl.lit(value=False).alias("is_imputed"))
     )
-    by_start = imputed.filter(pl.col("point") >= threshold).select(
+    by_start = _find_imputed(imputed, days, threshold).select(
         *SUBJECT, pl.col("first_day").alias("day"), pl.lit(value=True).alias("is_imputed")
     )
     return (
@@ -174,6 +194,8 @@ def _find_resolutions(
 ) -> dict[str, pl.DataFrame]:
     """First and last ICANS day of each subject by estimate, see the table above.
 
+    `imputed` is the result of `_find_imputed`.
+
     Columns: SUBJECT, first_day, last_day, is_open (the course by point is unresolved), is_imputed; a subject
     without an onset has no row.
     """
@@ -189,7 +211,18 @@ def _find_resolutions(
         )
         for estimate in ESTIMATES
     }
-    certain = onsets.filter((pl.col("parameter") == "ICANS_ANY") & (pl.col("estimate") == "low"))
+    certain = onsets.filter((pl.col("parameter") == "ICANS_ANY") & (pl.col("estimate") == "low")).select(
+        *SUBJECT,
+        pl.col("day").alias("first_day"),
+        pl.col("day").alias("last_day"),
+        pl.lit(value=False).alias("is_open"),
+        pl.lit(value=False).alias("is_imputed"),
+    )
+    possible = (
+        pl.concat([by["high"], certain])
+        .group_by(SUBJECT)
+        .agg(pl.col("first_day").min(), pl.col("last_day").max(), pl.col("is_open", "is_imputed").any())
+    )
     dated = imputed.select(
         *SUBJECT,
         "first_day",
@@ -216,12 +249,11 @@ def _find_resolutions(
     )
     last_certain = by["low"].select(*SUBJECT, pl.col("last_day").alias("_last_certain"))
     high = (
-        by["high"]
-        .join(last_certain, on=SUBJECT, how="left", validate="1:1")
+        possible.join(last_certain, on=SUBJECT, how="left", validate="1:1")
         .with_columns(pl.coalesce("_last_certain", "first_day").alias("last_day"))
         .drop("_last_certain")
     )
-    return {"low": by["high"].join(certain, on=SUBJECT, how="semi"), "point": point, "high": high}
+    return {"low": possible.join(certain, on=SUBJECT, how="semi"), "point": point, "high": high}
 
 
 def _censor_onsets(first: pl.DataFrame, onsets: pl.DataFrame) -> pl.DataFrame:
