@@ -94,14 +94,16 @@ class Tab:
             raise ChromiumError(f"{expression}: {done['exceptionDetails']}")
         return done["result"].get("value")
 
-    def open(self, address: str) -> None:
-        """Load a page and wait until it has fired its load event and painted."""
+    def open(self, address: str, scripts: bool = True) -> None:
+        """Load a page, with or without its scripts, and wait until it has loaded and painted."""
+        self.send("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.events.clear()
         self.send("Page.navigate", url=address)
         until = time.monotonic() + PATIENCE
         while not self.named("Page.loadEventFired"):
             self.events.append(self._read(until))
-        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+        if scripts:
+            self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
 
     def named(self, method: str) -> list[dict[str, Any]]:
         """What the events of one name carry."""

@@ -7,8 +7,8 @@ some by their name:
 flow     two columns that are not numbers (from, to), then one count
 daily    one day; a grade, or the last text column, as the series; one count or percent. Without these:
          counts named grade_0 to grade_5 and no_single_grade. Further text columns: a panel each
-swimmer  ids (a lane for each combination, and for each infusion_number); one or two days (first, last; null
-         is open); the grade named point, else the first grade. Text: tracks of a lane
+swimmer  ids (a lane for each combination, study_id and infusion_number with them); one or two days (first,
+         last; null is open); the grade named point, else the first grade. Other text: tracks of a lane
 bars     columns that are not numbers (the label); the percents, else the counts, else the numbers; stacked
          where there is a column named total, which is written behind the stack
 forest   columns that are not numbers (the first half is a heading, the rest the label); three percents or

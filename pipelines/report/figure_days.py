@@ -100,9 +100,12 @@ def _wide_name(reader: Reader, index: int) -> str:
 def draw_swimmer(reader: Reader) -> Drawing | None:
     """A lane for each subject, a bar for each span; None where there is nothing to draw."""
     ids_at = reader.of_kind("id", least=1)
+    studies_at = reader.named("study_id")
+    if len({row[index] for row in reader.table.rows for index in studies_at}) > 1:
+        ids_at = [*studies_at, *ids_at]
     days_at = reader.of_kind("day", least=1)
     grade_at = (reader.named("point") or reader.of_kind("grade", least=1))[0]
-    tracks_at = reader.of_kind("text", "codes", "flag")[:1]
+    tracks_at = [index for index in reader.of_kind("text", "codes", "flag") if index not in studies_at][:1]
     lanes: dict[str, list[tuple[Cell, ...]]] = defaultdict(list)
     for row in reader.table.rows:
         if any(size_of(row[index]) is not None for index in days_at[:2]):
@@ -116,7 +119,7 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
     tracks = in_order([reader.text(row, tracks_at[0]) for row in rows]) if tracks_at else [""]
     names = in_order([reader.text(row, grade_at) for row in rows])
     lane_height = max(LANE, TRACK * len(tracks) + 4)
-    height = 40 + lane_height * len(shown) + 46
+    height = 40 + lane_height * len(shown) + 72
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
     legend(drawing, names, series_paints(names), 16)
     left = 118.0
@@ -140,12 +143,13 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
             drawing.text(x + span + 3, y + 2 + (track + 0.5) * thick + 2.5, after, size=8.5)
     base = 40 + lane_height * len(shown)
     _day_axis(drawing, first, last, left + width / 2, width, base)
-    note = "Days after the infusion (day 0); behind a bar its grade, \u203a: still open."
-    if tracks_at and len(tracks) > 1:
-        note += f" In a lane, from the top: {', '.join(tracks)}."
+    notes = ["Days after the infusion (day 0); behind a bar its grade, \u203a: still open."]
+    if len(tracks) > 1:
+        notes.append(f"In a lane, from the top: {', '.join(tracks)}.")
     if len(lanes) > LANES:
-        note += f" The first {LANES} of {len(lanes)} subjects of the table."
-    drawing.text(left, height - 8, shortened(note, WIDTH - left + 60, 11), "soft", size=11)
+        notes.append(f"The first {LANES} of {len(lanes)} subjects of the table.")
+    for index, note in enumerate(notes):
+        drawing.text(left, base + 34 + 15 * index, shortened(note, WIDTH - left + 60, 11), "soft", size=11)
     return drawing
 
 
