@@ -12,39 +12,16 @@ import duckdb
 from pipelines.cli.failures import OK
 from pipelines.cli.output import print_csv, print_json, print_table, records, say
 from pipelines.home import Home, resolve_home
-from schemas.errors import RegradeError, StoreError
+from schemas.errors import RegradeError
+from warehouse.reader import open_published
 
 SHOWN_ROWS = 1000
 """A table on a terminal stops here and says so; piped text, JSON and CSV are always whole."""
 
 
 def connect(home: Home) -> duckdb.DuckDBPyConnection:
-    """Open the published file so that a query can read it and nothing else.
-
-    Raises `StoreError` when there is no file yet, or when it is no database this version can open.
-    """
-    if not home.database.is_file():
-        raise StoreError(
-            "there is no warehouse file yet",
-            file=str(home.database),
-            next_action="run regrade run, or regrade publish",
-        )
-    try:
-        return duckdb.connect(
-            str(home.database),
-            read_only=True,
-            config={
-                "enable_external_access": False,
-                "python_enable_replacements": False,
-                "lock_configuration": True,
-            },
-        )
-    except duckdb.Error:
-        raise StoreError(
-            "the warehouse file cannot be opened",
-            file=str(home.database),
-            next_action="run regrade publish: it builds the file again from the runs",
-        ) from None
+    """Open the published file so that a query can read it and nothing else; see `open_published`."""
+    return open_published(home)
 
 
 def run_query(home_option: str | None, query: str, as_json: bool, as_csv: bool) -> int:

@@ -17,6 +17,9 @@ Kind = Literal["text", "count", "percent", "number", "grade", "day", "id", "flag
 LISTED: Final = 5000
 """Listings stop here, as the LIMIT of their queries says."""
 
+LIMITS: Final = ("ci_low_percent", "ci_high_percent")
+"""Columns that no query gives: they are computed from `subjects` and `denominator`."""
+
 DENOMINATOR_NOTE: Final = (
     "Denominator: infused subjects; where a study has no subject table, subjects with a reported event."
 )

@@ -58,8 +58,8 @@ OUTCOMES: Final = TableSpec(
     (
         make_column("outcome", "Outcome", "text"),
         make_column("subjects", "Subjects", "count"),
-        make_column("percent", "%", "percent"),
         DENOMINATOR,
+        make_column("percent", "%", "percent"),
     ),
     notes=("ICANS: low >= 1. NOT_ICANS: high = 0. INDETERMINATE: the record allows both.", DENOMINATOR_NOTE),
 )
@@ -213,7 +213,7 @@ DAILY_PREVALENCE: Final = TableSpec(
 SENSITIVITY: Final = TableSpec(
     "sensitivity",
     "Windows, comparator sets, and low, point and high",
-    (make_column("window_days", "Window, days", "number"), MEASURE, *RATES),
+    (make_column("window_days", "Window to day", "day"), MEASURE, *RATES),
     notes=("Onset from day 0 to the last day of the window.", SETS_NOTE, UNKNOWN_NOTE, DENOMINATOR_NOTE),
 )
 SENSITIVITY_DATES: Final = TableSpec(
