@@ -1,10 +1,10 @@
 SELECT
   term,
   coalesce(domains, 'no domain') AS domains,
-  count(*) FILTER (change_point = 'to_zero') AS to_zero,
-  count(*) FILTER (change_point = 'down') AS down,
   count(*) FILTER (change_point = 'unchanged') AS same,
   count(*) FILTER (change_point = 'up') AS up,
+  count(*) FILTER (change_point = 'down') AS down,
+  count(*) FILTER (change_point = 'to_zero') AS to_zero,
   count(*) FILTER (change_point = 'to_indeterminate') AS indeterminate,
   count(*) FILTER (change_point = 'source_unknown') AS source_unknown,
   count(*) AS total
