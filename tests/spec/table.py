@@ -4,6 +4,10 @@ Columns left of `=>` describe the row, those right of it are columns of core_eve
 another result, see `assert_rows`). Each row is a subject of its own unless a column `subject` says
 otherwise. An empty cell on the left keeps the default of `tests.studies.event`: CTCAE 4.03, one
 adult infused on 2020-01-01, onset and end on day 2. On the right an empty cell is null.
+
+A second table says what was assessed: `subject` (01 when left out), `day` (2, or 2..4 for each of them) and
+`items`, such as `ice_total=5, arousal=voice`. A value `?` cannot be read, `!12` is one that the item cannot
+have, `-unarousable` was not assessed for that reason. Rows of the same day are one moment.
 """
 
 from __future__ import annotations
@@ -90,6 +94,38 @@ def event_of(cells: Row, number: int) -> Row:
     )
 
 
+def assessments_of(text: str) -> list[Row]:
+    """Checked rows of a table of assessments, one per day and item."""
+    found: list[Row] = []
+    for number, cells in enumerate(read_table(text)[0], start=1):
+        first, _, last = (cells.get("day") or "2").partition("..")
+        days = [moment(first)] if not last else list(range(int(first), int(last) + 1))
+        for at in days:
+            seen: list[str] = []
+            for item, _, value in (part.strip().partition("=") for part in cells["items"].split(",")):
+                # A second value of an item is a row of its own of the same moment.
+                place = number * 1000 + (at if isinstance(at, int) else 0) + 500 * seen.count(item)
+                seen.append(item)
+                row = studies.assessment(
+                    item, *_value(value), at, subject=cells.get("subject") or "01", number=place
+                )
+                row |= {"is_sedated": True} if cells.get("sedated") == "yes" else {}
+                found.append(row | _status(value))
+    return found
+
+
+def _value(text: str) -> tuple[float | str | None]:
+    if text.startswith(("?", "!", "-")):
+        return (None,)
+    return (float(text) if text.replace(".", "").isdigit() else text,)
+
+
+def _status(text: str) -> Row:
+    if text.startswith("-"):
+        return {"value_status": "not_done", "not_done_reason": text[1:]}
+    return {"?": {"value_status": "unreadable"}, "!": {"value_status": "impossible"}}.get(text[:1], {})
+
+
 def grade(
     cells: Iterable[Row],
     *,
@@ -98,12 +134,19 @@ def grade(
     infusions: Iterable[Moment] = (0,),
     sedation: tuple[Moment, Moment] | None = None,
     rejects: Iterable[Row] = (),
+    assessed: str | None = None,
+    histories: Iterable[Row] = (),
     **manifest: Any,
 ) -> Frames:
-    """All results for the rows; every subject gets the same attributes, infusions and sedation."""
+    """All results for the rows; every subject gets the same attributes, infusions and sedation.
+
+    `assessed` is a table of assessments.
+    """
     events = [event_of(row, number) for number, row in enumerate(cells, start=1)]
     rejects = list(rejects)
-    names = sorted({row["subject_id"] for row in (*events, *rejects) if row["subject_id"]}) or ["01"]
+    moments = assessments_of(assessed) if assessed else []
+    named = {row["subject_id"] for row in (*events, *rejects, *moments) if row["subject_id"]}
+    names = sorted(named) or ["01"]
     given: list[Row] = [
         studies.infusion(at, subject=name, number=number)
         for name in names
@@ -117,6 +160,8 @@ def grade(
         if sedation
         else [],
         rejects,
+        assessments=moments,
+        histories=histories,
     )
     declared: StudyManifest = studies.manifest(**manifest)
     checked = studies.to_frames(rows)
@@ -151,3 +196,35 @@ def assert_subjects(text: str, wanted: str, window: int = 30, **context: Any) ->
     found = grade(read_table(text)[0], **context)["core_subject_grades"]
     rows = found.filter(pl.col("window_days") == window).sort("subject_id", "infusion_number")
     assert_rows(rows.to_dicts(), read_table(wanted)[1])
+
+
+def assert_moments(text: str, events: str | None = None, **context: Any) -> None:
+    """Each row is a subject's only moment and gives the row of core_assessment_grades on its right.
+
+    `domain` on the right names that row where the moment informs several.
+    """
+    left, right = read_table(text)
+    rows = [
+        f"| {n:02d} | {c.get('day') or '2'} | {c['items']} | {c.get('sedated', '')} |"
+        for n, c in enumerate(left, 1)
+    ]
+    table = "\n".join(["| subject | day | items | sedated | => |", *(f"{row} => |" for row in rows)])
+    cells = read_table(events)[0] if events else []
+    found = grade(cells, assessed=table, **context)["core_assessment_grades"].to_dicts()
+    for number, (wanted, shown) in enumerate(zip(right, left, strict=True), start=1):
+        mine = [row for row in found if row["subject_id"] == f"{number:02d}"]
+        mine = [row for row in mine if wanted.get("domain") in (None, "", row["domain"])]
+        if wanted.get("domain") == "":
+            assert mine == [], (shown, mine)
+        else:
+            assert_rows(mine, [wanted], [shown])
+
+
+def assert_rows_assessed(events: str, assessed: str, **context: Any) -> None:
+    """Rows of the primary window (core_event_windows), by event, given what was assessed."""
+    left, right = read_table(events)
+    frames = grade(left, assessed=assessed, **context)
+    reasons = frames["core_event_grades"].select("subject_id", "event_id", "review_reasons")
+    windows = frames["core_event_windows"].filter(pl.col("window_days") == 30)
+    found = windows.join(reasons, on=["subject_id", "event_id"]).sort(pl.col("event_id").cast(pl.Int64))
+    assert_rows(found.to_dicts(), right, left)
