@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from mappings.loader import load_release
 from pipelines.grading.kernel import grade_study
@@ -162,6 +162,7 @@ def check(made: Made) -> None:
     check_closing(graded)
 
 
+@settings(max_examples=500 if LONG else 30)
 @given(small_studies(TERMS))
 def test_laws_hold_on_small_studies(made: Made) -> None:
     check(made)
