@@ -1,19 +1,23 @@
-"""The cases of the reference list that need no assessment, one test each, on the shipped release.
+"""The reference cases of the grading contract, one test or more each, on the shipped release.
 
-Ids and expectations are those of `unit_cases.csv` of the grading contract; cases with ICE, CAPD,
-arousal or seizure duration (A01-A05, A08, A09, A16, A17, A22) belong to assessments.
+Ids, inputs and expectations are those of `tests/data/unit_cases.csv`.
 """
 
 from __future__ import annotations
 
+import csv
 import re
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from pipelines.ingest.checking import derive_population
-from tests.spec.table import assert_events, grade, read_table
+from pipelines.ingest.populations import derive_population
+from tests.spec.table import assert_events, assert_moments, assert_rows, grade, read_table
+
+CASES = Path(__file__).parents[1] / "data" / "unit_cases.csv"
+CHILD: dict[str, Any] = {"subject": {"population": "child", "age_years": 6.0}}
 
 
 def headline(cells: str, **context: Any) -> dict[str, object]:
@@ -21,6 +25,116 @@ def headline(cells: str, **context: Any) -> dict[str, object]:
     left, _ = read_table(cells)
     found = grade(left, **context)["core_subject_grades"]
     return found.row(by_predicate=(pl.col("infusion_number") == 0) & pl.col("is_primary_window"), named=True)
+
+
+def assert_patient(text: str, **context: Any) -> None:
+    """Each row is a subject of whom only this is recorded, and its result over all infusions."""
+    left, right = read_table(text)
+    rows = [f"| {number:02d} | {cells['items']} | => |" for number, cells in enumerate(left, start=1)]
+    assessed = "\n".join(["| subject | items | => |", *rows])
+    found = grade([], assessed=assessed, **context)["core_subject_grades"]
+    headlines = found.filter((pl.col("infusion_number") == 0) & pl.col("is_primary_window"))
+    assert_rows(headlines.sort("subject_id").to_dicts(), right, left)
+
+
+def test_a01_ice_3_with_a_brief_generalised_seizure() -> None:
+    """The worst domain: cognition 2, seizure 3. Worked example of ASTCT 2019."""
+    assert_patient(
+        """
+        | items                                                                  | => | low | point | high |
+        |------------------------------------------------------------------------|----|-----|-------|------|
+        | ice_total=3, seizure_type=clinical_generalised, seizure_duration_min=1 | => | 3   | 3     | 3    |
+        """
+    )
+
+
+def test_a02_ice_0_awake_is_global_aphasia() -> None:
+    assert_patient(
+        """
+        | items                      | => | low | point | high |
+        |----------------------------|----|-----|-------|------|
+        | ice_total=0, arousal=alert | => | 3   | 3     | 3    |
+        """
+    )
+
+
+def test_a03_ice_0_unarousable() -> None:
+    """Entered as 0, or not done because the patient could not be woken."""
+    assert_patient(
+        """
+        | items                                       | => | low | point | high |
+        |---------------------------------------------|----|-----|-------|------|
+        | ice_total=0, arousal=unarousable            | => | 4   | 4     | 4    |
+        | ice_total=-unarousable, arousal=unarousable | => | 4   | 4     | 4    |
+        """
+    )
+
+
+def test_a04_ice_10_and_nothing_else() -> None:
+    assert_patient(
+        """
+        | items        | => | low | point | high | outcome   |
+        |--------------|----|-----|-------|------|-----------|
+        | ice_total=10 | => | 0   | 0     | 0    | NOT_ICANS |
+        """
+    )
+
+
+def test_a05_boundaries_of_ice() -> None:
+    assert_patient(
+        """
+        | items       | => | low | point | high |
+        |-------------|----|-----|-------|------|
+        | ice_total=7 | => | 1   | 1     | 1    |
+        | ice_total=6 | => | 2   | 2     | 2    |
+        | ice_total=3 | => | 2   | 2     | 2    |
+        | ice_total=2 | => | 3   | 3     | 3    |
+        """
+    )
+
+
+def test_a08_a09_a_seizure_of_6_min_and_one_of_exactly_5_min() -> None:
+    """Longer than 5 min is 4; exactly 5 min is 3."""
+    assert_patient(
+        """
+        | items                                         | => | low | point | high |
+        |-----------------------------------------------|----|-----|-------|------|
+        | seizure_type=clinical, seizure_duration_min=6 | => | 4   | 4     | 4    |
+        | seizure_type=clinical, seizure_duration_min=5 | => | 3   | 3     | 3    |
+        """
+    )
+
+
+def test_a16_a17_children_by_capd_and_what_wakes_them() -> None:
+    """CAPD 10 is 3 although the child wakes spontaneously; CTCAE v6 would not say so."""
+    assert_patient(
+        """
+        | items                              | => | low | point | high |
+        |------------------------------------|----|-----|-------|------|
+        | capd_total=10, arousal=spontaneous | => | 3   | 3     | 3    |
+        | capd_total=5, arousal=voice        | => | 2   | 2     | 2    |
+        """,
+        **CHILD,
+    )
+
+
+def test_a22_unarousable_on_propofol_is_never_4_by_itself() -> None:
+    """Not assessable: nothing is certain, a person looks."""
+    assert_moments(
+        """
+        | items               | sedated | => | low | point | high | review_reasons     |
+        |---------------------|---------|----|-----|-------|------|--------------------|
+        | arousal=unarousable | yes     | => | 0   |       | 4    | sedated_assessment |
+        """
+    )
+    assert_moments(
+        """
+        | items               | => | low | point | high | review_reasons     |
+        |---------------------|----|-----|-------|------|--------------------|
+        | arousal=unarousable | => | 0   |       | 4    | sedated_assessment |
+        """,
+        sedation=(1, 5),
+    )
 
 
 def test_a06_tremor_and_myoclonus_are_not_icans() -> None:
@@ -133,17 +247,19 @@ def test_a15_dysphasia_v4_has_no_grade_4() -> None:
 def test_a18_a19_which_cognition_scale_applies(
     case: str, age: float | None, delay: bool | None, population: str
 ) -> None:
-    """Adult is the ICE scale, child the CAPD scale: ASTCT, under 12 or developmental delay."""
+    """Adult is the ICE scale, child the CAPD scale: under 12 at the infusion, or developmental delay."""
     instant = dict.fromkeys(("birth_earliest", "birth_latest", "infusion_earliest", "infusion_latest"))
+    group: dict[str, float | None] = {"age_group_lowest": None, "age_group_highest": None}
     subject = pl.DataFrame(
-        [{"recorded_age": age, "has_developmental_delay": delay, **instant}],
+        [{"recorded_age": age, "has_developmental_delay": delay, **group, **instant}],
         schema={
             "recorded_age": pl.Float64,
             "has_developmental_delay": pl.Boolean,
+            **dict.fromkeys(group, pl.Float64),
             **dict.fromkeys(instant, pl.Datetime("us")),
         },
     )
-    assert derive_population(subject)["population"].item() == population, case
+    assert derive_population(subject, "infusion")["population"].item() == population, case
 
 
 def test_a20_encephalopathy_of_grade_3_alone() -> None:
@@ -212,7 +328,9 @@ def test_a26_a_fatal_intracranial_haemorrhage_is_not_icans_5() -> None:
     assert headline(rows, subject={"vital_status": "dead"})["outcome"] == "NOT_ICANS"
 
 
-def test_every_case_without_assessment_is_here() -> None:
-    cases = {6, 7, *range(10, 16), 18, 19, 20, 21, *range(23, 27)}
+def test_every_case_of_the_list_has_a_test() -> None:
+    with CASES.open(encoding="utf-8", newline="") as file:
+        listed = {row["id"] for row in csv.DictReader(file)}
     names = [name for name in globals() if name.startswith("test_a")]
-    assert {int(number) for name in names for number in re.findall(r"_a(\d\d)", name)} == cases
+    assert {f"A{number}" for name in names for number in re.findall(r"_a(\d\d)", name)} == listed
+    assert len(listed) == 26
