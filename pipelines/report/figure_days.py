@@ -34,6 +34,7 @@ def draw_daily(reader: Reader) -> Drawing | None:
         return None
     names = in_order([name for days in stacks.values() for stack in days.values() for name in stack])
     paints = series_paints(names)
+    upwards = sorted(reversed(names), key=lambda name: paints[name] == "gx")
     days = sorted({day for panel in stacks.values() for day in panel})
     most = max(sum(stack.values()) for panel in stacks.values() for stack in panel.values())
     ticks = steps(most, 4)
@@ -51,7 +52,7 @@ def draw_daily(reader: Reader) -> Drawing | None:
         drawing.text(LEFT, base - PANEL + 16, shortened(panel, across), bold=True)
         for day, sizes in sorted(stack.items()):
             y = base
-            for name in reversed(names):
+            for name in upwards:
                 size = sizes.get(name, 0)
                 tall = size / ticks[-1] * (PANEL - 24)
                 if tall:
@@ -139,11 +140,16 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
             tip += f" ({' and '.join(open_ends)} day not known)" if open_ends else ""
             span = max(width * (b - a + 1) - 0.5, 1)
             drawing.rectangle(x, y + 2 + track * thick, span, thick - 1, grade_paint(grade), tip)
-            after = grade + (" \u203a" if end is None else "")
-            drawing.text(x + span + 3, y + 2 + (track + 0.5) * thick + 2.5, after, size=8.5)
+            text_y, is_wide = y + 2 + (track + 0.5) * thick + 2.5, span >= 9 and len(grade) == 1
+            if is_wide:
+                upon = grade_paint(grade).replace("g", "t")
+                drawing.text(x + span / 2, text_y, grade, upon, "middle", 8.5)
+            after = ("" if is_wide else grade) + ("\u203a" if end is None else "")
+            if after:
+                drawing.text(x + span + 2, text_y, after, size=8.5)
     base = 40 + lane_height * len(shown)
     _day_axis(drawing, first, last, left + width / 2, width, base)
-    notes = ["Days after the infusion (day 0); behind a bar its grade, \u203a: still open."]
+    notes = ["Days after the infusion (day 0). The number of a bar is its grade; \u203a: still open."]
     if len(tracks) > 1:
         notes.append(f"In a lane, from the top: {', '.join(tracks)}.")
     if len(lanes) > LANES:

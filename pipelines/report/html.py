@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -21,6 +22,10 @@ from pipelines.report.palette import DARK, LIGHT, paint_rules, style_variables
 from pipelines.report.wording import NUMERIC_KINDS, cell_text, exact_text, facts_line, visible
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+TOTAL: Final = "total"
+"""First cell of a row of sums; it is not shaded."""
+_BY_GRADE: Final = re.compile(r"[a-z_]+_[0-5]")
+SHORT_TEXT: Final = 24
 LONG_TEXT: Final = 300
 """Characters above which a cell scrolls in itself."""
 FILTER_FROM: Final = 12
@@ -70,7 +75,7 @@ def body_of(table: Table) -> Markup:
     lines = []
     for row in table.rows:
         cells = [
-            _cell(cell, kind, index == 0, peaks.get(index))
+            _cell(cell, kind, index == 0, None if row[0] == TOTAL else peaks.get(index))
             for index, (cell, kind) in enumerate(zip(row, kinds, strict=True))
         ]
         lines.append(f"<tr>{''.join(cells)}</tr>\n")
@@ -81,10 +86,12 @@ def body_of(table: Table) -> Markup:
 
 def _cell(cell: Cell, kind: str, is_first: bool, peak: float | None) -> str:
     text, exact = cell_text(cell, kind), exact_text(cell)
-    classes = ["n"] if kind in NUMERIC_KINDS else []
-    if peak and isinstance(cell, int | float) and cell > 0:
+    classes = ["n"] if kind in NUMERIC_KINDS else _shape(text, is_first or kind == "id")
+    if peak and _is_number(cell) and cell > 0:
         classes.append(f"h{min(5, 1 + int(4.999 * cell / peak))}")
     content = str(escape(text))
+    if kind == "codes":
+        content = content.replace("|", "|<wbr>")
     if len(text) > LONG_TEXT:
         content = f'<div class="long" tabindex="0">{content}</div>'
     more = f' class="{" ".join(classes)}"' if classes else ""
@@ -92,18 +99,26 @@ def _cell(cell: Cell, kind: str, is_first: bool, peak: float | None) -> str:
     return f'<th scope="row"{more}>{content}</th>' if is_first else f"<td{more}>{content}</td>"
 
 
+def _shape(text: str, is_key: bool) -> list[str]:
+    """How a text may be broken: k not at all, t with room for a sentence, w anywhere."""
+    if len(text) <= SHORT_TEXT:
+        return ["k"] if is_key else []
+    return ["w"] if max(map(len, text.split(" "))) > 2 * SHORT_TEXT else ["t"]
+
+
 def _peaks(table: Table) -> dict[int, float]:
-    """The largest count of a matrix, for each of its columns: a table with four counts or more in a row."""
-    if table.is_listing:
+    """For each column of a matrix the largest count in it: columns by grade, `icans_0` and so on."""
+    grades = [index for index, column in enumerate(table.columns) if _BY_GRADE.fullmatch(column.name)]
+    if table.is_listing or len(grades) < 4:
         return {}
-    counts = [index for index, column in enumerate(table.columns) if column.kind == "count"]
     sizes = [
-        float(cell)
-        for row in table.rows
-        for index in counts
-        if isinstance(cell := row[index], int | float) and not isinstance(cell, bool)
+        float(cell) for row in table.rows if row[0] != TOTAL for at in grades if _is_number(cell := row[at])
     ]
-    return dict.fromkeys(counts, max(sizes)) if len(counts) >= 4 and sizes else {}
+    return dict.fromkeys(grades, max(sizes, default=0.0))
+
+
+def _is_number(cell: Cell) -> TypeGuard[int | float]:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
 def _picture(figure: Figure, section: Section, identifier: str) -> Markup:

@@ -1,6 +1,6 @@
 """The colours of a report, light and dark, by what they mean.
 
-What may live here: colours. Grades run in one direction of lightness, so their order is seen without any
+What may live here: colours: g0 to g5 and gx of grades, t0 to t5 and tx of a text upon them. Grades run in one direction of lightness, so their order is seen without any
 colour vision; categories are the palette of Okabe and Ito. A figure never tells a grade by colour alone:
 its number or its place in the stack tells it too.
 """
@@ -26,6 +26,13 @@ LIGHT: Final = {
     "g4": "#a23068",
     "g5": "#541a6b",
     "gx": "#93a0ad",
+    "t0": "#1b2026",
+    "t1": "#1b2026",
+    "t2": "#1b2026",
+    "t3": "#1b2026",
+    "t4": "#ffffff",
+    "t5": "#ffffff",
+    "tx": "#1b2026",
     "c0": "#0072b2",
     "c1": "#e69f00",
     "c2": "#009e73",
@@ -49,6 +56,13 @@ DARK: Final = {
     "g4": "#c4518c",
     "g5": "#7d55c7",
     "gx": "#77848f",
+    "t0": "#ffffff",
+    "t1": "#14171c",
+    "t2": "#14171c",
+    "t3": "#14171c",
+    "t4": "#14171c",
+    "t5": "#ffffff",
+    "tx": "#14171c",
     "c0": "#4fa8e0",
     "c1": "#f0b73a",
     "c2": "#33c79b",

@@ -13,13 +13,13 @@ import pytest
 
 from pipelines.report.document import Cell, Document
 from pipelines.report.document_file import SCHEMA_PATH, document_json, document_schema, read_document
-from pipelines.report.html import render_html
+from pipelines.report.html import body_of, render_html
 from pipelines.report.text import WIDTH, render_text
 from pipelines.report.wording import cell_text, facts_line, visible
 from schemas.errors import RegradeError
-from tests.report_samples import HOSTILE, sample_document
+from tests.report_samples import HOSTILE, columns, sample_document, table
 
-VOID = {"meta", "link", "img", "br", "input"}
+VOID = {"meta", "link", "img", "br", "input", "wbr"}
 DOCUMENT = sample_document(30)
 PAGE = render_html(DOCUMENT)
 
@@ -117,7 +117,20 @@ def test_hostile_texts_make_no_element_and_no_attribute() -> None:
         "tbody",
         "tr",
     }
-    tame |= {"th", "td", "label", "input", "select", "option", "details", "summary", "pre", "code", "footer"}
+    tame |= {
+        "th",
+        "td",
+        "label",
+        "input",
+        "select",
+        "option",
+        "details",
+        "summary",
+        "pre",
+        "code",
+        "footer",
+        "wbr",
+    }
     tags = [tag for tag, _ in SEEN.elements]
     assert set(tags) == tame | {"script"}
     assert tags.count("script") == 1
@@ -155,6 +168,17 @@ def test_the_page_permits_itself_its_own_style_and_script_only() -> None:
         digest = base64.b64encode(hashlib.sha256(content.group(1).encode()).digest()).decode()
         assert rules[f"{tag}-src"] == f"'sha256-{digest}'"
         assert not re.search(r"https?:|@import|url\(", content.group(1).replace("http://www.w3.org", ""))
+
+
+def test_a_matrix_is_shaded_by_its_counts_and_its_totals_are_not() -> None:
+    heads = columns(
+        "grade:text:Grade", *(f"icans_{grade}:count:{grade}" for grade in range(4)), "all:count:All"
+    )
+    matrix = table("m", heads, [("0", 10, 1, 0, 5, 16), ("total", 10, 1, 0, 5, 16)])
+    first, last = body_of(matrix).splitlines()
+    assert re.findall(r'class="n ?(h\d)?"', first) == ["h5", "h1", "", "h3", ""]
+    assert "h5" not in last
+    assert " h" not in body_of(matrix.model_copy(update={"is_listing": True}))
 
 
 def test_every_table_and_figure_prints_the_facts_of_its_chapter() -> None:
@@ -198,11 +222,11 @@ def test_text_is_at_most_100_columns_wide_and_says_what_it_cuts() -> None:
 
 
 def test_a_table_wider_than_the_text_page_is_told_row_by_row() -> None:
-    table = DOCUMENT.chapters[0].sections[0].tables[1]
-    wide = table.model_copy(
+    matrix = DOCUMENT.chapters[0].sections[0].tables[1]
+    wide = matrix.model_copy(
         update={
-            "columns": tuple(c.model_copy(update={"label": "Longheading" * 2}) for c in table.columns),
-            "rows": table.rows[:1],
+            "columns": tuple(c.model_copy(update={"label": "Longheading" * 2}) for c in matrix.columns),
+            "rows": matrix.rows[:1],
         }
     )
     section = DOCUMENT.chapters[0].sections[0].model_copy(update={"tables": (wide,), "figures": ()})

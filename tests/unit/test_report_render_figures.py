@@ -83,6 +83,14 @@ def test_equal_subject_ids_of_two_studies_are_two_lanes() -> None:
     assert "no single grade" in texts(drawing)
 
 
+def test_severe_grades_are_at_the_bottom_of_a_stack_and_no_grade_on_top() -> None:
+    heads = samples.columns("day:day:Day", "grade:grade:Grade", "n:count:Subjects")
+    drawing = drawn("daily", samples.table("t", heads, [(1, None, 2), (1, 1, 3), (1, 4, 1)]))
+    bars = [mark for mark in ET.fromstring(drawing.for_pixels()) if mark.find(f"{SVG}title") is not None]
+    lowest_first = sorted(bars, key=lambda bar: -float(bar.get("y", "")))
+    assert [bar.get("class") for bar in lowest_first] == ["f-g4", "f-g1", "f-gx"]
+
+
 def test_a_forest_writes_counts_and_interval_and_draws_what_is_known() -> None:
     drawing = drawn("forest", samples.forest_table())
     assert {"12/40", "30.0 (16.6 to 46.5)", "0/0", "<8/30", "Age group", "n/N"} <= set(texts(drawing))
@@ -178,6 +186,13 @@ def test_grades_differ_in_lightness_and_texts_have_contrast(colours: dict[str, s
         for text in ("ink", "soft", "link", "warn"):
             a, b = sorted((luminance(colours[ground]), luminance(colours[text])))
             assert (b + 0.05) / (a + 0.05) >= 4.5, (ground, text)
+
+
+@pytest.mark.parametrize("colours", [LIGHT, DARK], ids=["light", "dark"])
+@pytest.mark.parametrize("grade", "012345x")
+def test_the_number_upon_a_grade_can_be_read(colours: dict[str, str], grade: str) -> None:
+    a, b = sorted((luminance(colours[f"g{grade}"]), luminance(colours[f"t{grade}"])))
+    assert (b + 0.05) / (a + 0.05) >= 4
 
 
 @pytest.mark.parametrize(
