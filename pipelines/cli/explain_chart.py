@@ -299,7 +299,8 @@ def _assessments(rows: Sequence[Facts]) -> Lines:
     yield "ASSESSMENTS, by moment and domain", 2
     for row in rows:
         is_before = row["window"]["code"] == "before_infusion"
-        day = "before the infusion" if is_before else f"day {row['days'] or 'unknown'}"
+        unplaced = "before the infusion" if is_before else "day unknown"
+        day = unplaced if row["days"] is None else f"day {row['days']}"
         covers = "" if row["covers_its_day"] else "  covers no day"
         around = "".join(f" {rule['code']}" for rule in row["context"])
         yield (
