@@ -92,7 +92,7 @@ def draw_forest(reader: Reader) -> Drawing | None:
         return None
     split = len(labels_at) // 2
     headings_at, named_at = labels_at[:split], labels_at[split:]
-    headings = _changes([reader.joined(row, headings_at) for row in rows]) if headings_at else 0
+    headings = _changes([reader.joined(row, headings_at, ": ") for row in rows]) if headings_at else 0
     top, tall = 30.0, 20.0
     height = top + tall * (len(rows) + headings) + 40
     drawing = Drawing(reader.figure.title, reader.figure.description, WIDTH, height)
@@ -105,8 +105,8 @@ def draw_forest(reader: Reader) -> Drawing | None:
     drawing.text(WIDTH - 8, 18, f"{reader.column(middle_at).label} (interval)", "soft", "end", 11)
     y, heading = top, None
     for row in rows:
-        if headings_at and reader.joined(row, headings_at) != heading:
-            heading = reader.joined(row, headings_at)
+        if headings_at and reader.joined(row, headings_at, ": ") != heading:
+            heading = reader.joined(row, headings_at, ": ")
             drawing.text(8, y + 14, shortened(heading, LEFT + 60), bold=True)
             y += tall
         label = reader.joined(row, named_at)

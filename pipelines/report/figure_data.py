@@ -63,9 +63,9 @@ class Reader:
         """A cell as it is written."""
         return cell_text(row[index], self.table.columns[index].kind)
 
-    def joined(self, row: tuple[Cell, ...], indexes: list[int]) -> str:
+    def joined(self, row: tuple[Cell, ...], indexes: list[int], between: str = ", ") -> str:
         """Several cells as one label."""
-        return ", ".join(self.text(row, index) for index in indexes)
+        return between.join(self.text(row, index) for index in indexes)
 
 
 def size_of(cell: Cell) -> float | None:

@@ -34,7 +34,8 @@ def draw_daily(reader: Reader) -> Drawing | None:
         return None
     names = in_order([name for days in stacks.values() for stack in days.values() for name in stack])
     paints = series_paints(names)
-    upwards = sorted(reversed(names), key=lambda name: paints[name] == "gx")
+    upwards = [name for name in reversed(names) if paints[name] != "gx"]
+    upwards += [name for name in names if paints[name] == "gx"]
     days = sorted({day for panel in stacks.values() for day in panel})
     most = max(sum(stack.values()) for panel in stacks.values() for stack in panel.values())
     ticks = steps(most, 4)
@@ -134,19 +135,13 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
             track = tracks.index(reader.text(row, tracks_at[0])) if tracks_at else 0
             begin, end = size_of(row[days_at[0]]), size_of(row[days_at[1 if len(days_at) > 1 else 0]])
             a, b = first if begin is None else int(begin), last if end is None else int(end)
-            x, grade = left + (a - first) * width, reader.text(row, grade_at)
+            grade = reader.text(row, grade_at)
             open_ends = [name for name, day in (("first", begin), ("last", end)) if day is None]
             tip = f"{lane}, {tracks[track] + ', ' if tracks_at else ''}day {a} to {b}: {grade}"
             tip += f" ({' and '.join(open_ends)} day not known)" if open_ends else ""
-            span = max(width * (b - a + 1) - 0.5, 1)
-            drawing.rectangle(x, y + 2 + track * thick, span, thick - 1, grade_paint(grade), tip)
-            text_y, is_wide = y + 2 + (track + 0.5) * thick + 2.5, span >= 9 and len(grade) == 1
-            if is_wide:
-                upon = grade_paint(grade).replace("g", "t")
-                drawing.text(x + span / 2, text_y, grade, upon, "middle", 8.5)
-            after = ("" if is_wide else grade) + ("\u203a" if end is None else "")
-            if after:
-                drawing.text(x + span + 2, text_y, after, size=8.5)
+            place = (left + (a - first) * width, y + 2 + track * thick)
+            size = (max(width * (b - a + 1) - 0.5, 1), thick - 1)
+            _span(drawing, place, size, grade, tip, end is None)
     base = 40 + lane_height * len(shown)
     _day_axis(drawing, first, last, left + width / 2, width, base)
     notes = ["Days after the infusion (day 0). The number of a bar is its grade; \u203a: still open."]
@@ -157,6 +152,27 @@ def draw_swimmer(reader: Reader) -> Drawing | None:
     for index, note in enumerate(notes):
         drawing.text(left, base + 34 + 15 * index, shortened(note, WIDTH - left + 60, 11), "soft", size=11)
     return drawing
+
+
+def _span(
+    drawing: Drawing,
+    place: tuple[float, float],
+    size: tuple[float, float],
+    grade: str,
+    tip: str,
+    is_open: bool,
+) -> None:
+    """A bar with its grade upon it, or behind it where there is no room."""
+    x, y = place
+    wide, tall = size
+    paint = grade_paint(grade)
+    drawing.rectangle(x, y, wide, tall, paint, tip)
+    has_room = wide >= 9 and len(grade) == 1
+    if has_room:
+        drawing.text(x + wide / 2, y + tall / 2 + 3, grade, paint.replace("g", "t"), "middle", 8.5)
+    behind = ("" if has_room else grade) + ("\u203a" if is_open else "")
+    if behind:
+        drawing.text(x + wide + 2, y + tall / 2 + 3, behind, size=8.5)
 
 
 def _lane(reader: Reader, row: tuple[Cell, ...], ids_at: list[int]) -> str:

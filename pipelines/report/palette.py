@@ -1,8 +1,9 @@
 """The colours of a report, light and dark, by what they mean.
 
-What may live here: colours: g0 to g5 and gx of grades, t0 to t5 and tx of a text upon them. Grades run in one direction of lightness, so their order is seen without any
-colour vision; categories are the palette of Okabe and Ito. A figure never tells a grade by colour alone:
-its number or its place in the stack tells it too.
+What may live here: colours; g0 to g5 and gx are those of grades, t0 to t5 and tx of a text upon them. Grades
+run in one direction of lightness, so their order is seen without any colour vision; categories are the
+palette of Okabe and Ito. A figure never tells a grade by colour alone: its number or its place in the stack
+tells it too.
 """
 
 from __future__ import annotations
