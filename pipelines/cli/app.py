@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.failures import OK, guarded
+from pipelines.cli.failures import OK, comparing, guarded
 from pipelines.cli.mappings import group as mappings_group
 
 EPILOG = (
@@ -176,6 +176,39 @@ def sql(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     return run_query(home, query, as_json, as_csv)
+
+
+@app.command(short_help="Compare two runs of a study.")
+@comparing
+def diff(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
+    run_a: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN_A]", help="First digits of a run id; the run before the current one when left out."
+        ),
+    ] = None,
+    run_b: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN_B]", help="First digits of a run id; the current run when left out."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write the report and the rows that differ there."),
+    ] = None,
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Name subjects by their ids; without it nobody is named.")
+    ] = False,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Compare two runs row by row, with the cause of each difference: data, manifest, release or code.
+
+    Exit codes: 0 identical, 1 differs, 2 could not compare.
+    """
+    from pipelines.cli.differences import run_diff
+
+    return run_diff(home, study, run_a, run_b, out, show_ids=show_ids, as_json=as_json)
 
 
 @app.command(short_help="Open the Dagster web interface.")
