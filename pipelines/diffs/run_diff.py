@@ -46,7 +46,7 @@ class RunDiff:
     `components` are what they differ in, `settings` the keys of the manifest (key, value before, value
     after). The frames are those of `schemas.run_diffs`. `subjects` counts subjects of either run,
     `subjects_changed` those with a row that differs. `has_only_lost`: the second delivery is the first
-    without some of its rows; nothing else differs between the runs.
+    without some of its rows.
     """
 
     a: RunSide = field(repr=False)
