@@ -24,6 +24,11 @@ from schemas.release import MapReleases
 _ROOT = Path(__file__).parent / "releases"
 
 
+def releases_root() -> Path:
+    """Folder of the shipped releases."""
+    return _ROOT
+
+
 def list_releases(root: Path | None = None) -> tuple[str, ...]:
     """Ids of the releases under `root` (the shipped ones by default), lowest semantic version first."""
     return folders(_ROOT if root is None else root)

@@ -126,15 +126,18 @@ def resolve_release(home: Home, manifest: StudyManifest, release_id: str | None 
     return read_layers(home, manifest)(base)
 
 
-def read_layers(home: Home, manifest: StudyManifest) -> Callable[[Release], Release]:
+def read_layers(
+    home: Home, manifest: StudyManifest, meddra: Path | None = None
+) -> Callable[[Release], Release]:
     """What a study puts on any release: its private overlays and its MedDRA version, of this data home.
 
-    Raises `ReleaseError` naming file, line and next action, as does what it returns.
+    `meddra` is another folder of dictionaries than the home's. Raises `ReleaseError` naming file, line and
+    next action, as does what it returns.
     """
     overlays = [read_overlay(home.overlays / name) for name in manifest.mapping_overlays]
     dictionary = None
     if manifest.meddra is not None:
-        dictionary = load_meddra(home.meddra / manifest.meddra, manifest.meddra)
+        dictionary = load_meddra((meddra or home.meddra) / manifest.meddra, manifest.meddra)
     return lambda base: compose_release(base, overlays, dictionary)
 
 
@@ -179,17 +182,22 @@ def code_version() -> str:
 
 def code_sha256() -> str:
     """sha256 over names and sources of the pure rooms; line ends do not count."""
+    return sources_sha256(_CODE_ROOT)
+
+
+def sources_sha256(root: Path) -> str:
+    """`code_sha256` of the program under a folder. Raises `StoreError` where there is none."""
     digest = hashlib.sha256()
-    sources = sorted(path for room in PURE_ROOMS for path in (_CODE_ROOT / room).rglob("*.py"))
+    sources = sorted(path for room in PURE_ROOMS for path in (root / room).rglob("*.py"))
     if not sources:
         raise StoreError(
             "the program was installed without its sources, so a run cannot say what made it",
-            file=str(_CODE_ROOT),
+            file=str(root),
             next_action="install it from a wheel or run it from a checkout",
         )
     for path in sources:
         text = path.read_bytes().replace(b"\r\n", b"\n")
-        name = path.relative_to(_CODE_ROOT).as_posix()
+        name = path.relative_to(root).as_posix()
         digest.update(f"{name}\0{hashlib.sha256(text).hexdigest()}\n".encode())
     return digest.hexdigest()
 

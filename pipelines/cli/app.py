@@ -8,6 +8,7 @@ What may live here: names, options and help texts. What may not: work of any kin
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,20 @@ HomeOption = Annotated[
     typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run", metavar="ID", help="First digits of a run id; the study's current run when left out."
+    ),
+]
+
+
+class ExportFormat(StrEnum):
+    """Formats of `regrade export`."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
 
 app = typer.Typer(
     name="regrade",
@@ -176,6 +191,95 @@ def sql(
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other")
     return run_query(home, query, as_json, as_csv)
+
+
+@app.command(short_help="Copy the published tables.")
+@guarded
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the files.")],
+    style: Annotated[ExportFormat, typer.Option("--format", help="Format of the files.")] = (
+        ExportFormat.PARQUET
+    ),
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write every table of the DuckDB file as one Parquet or CSV file, in the order of its key."""
+    from pipelines.cli.deliver import run_export
+
+    return run_export(home, folder, style.value, as_json)
+
+
+@app.command(short_help="Write a run with all that made it.")
+@guarded
+def deliver(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the delivery.")],
+    run_id: RunOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Write a folder that holds a run and everything needed to recompute it.
+
+    Inputs, manifest, mapping release, overlays, results, the program; never a licensed dictionary.
+    """
+    from pipelines.cli.deliver import run_deliver
+
+    return run_deliver(home, study, folder, run_id, as_json)
+
+
+@app.command(short_help="Recompute a run and compare it.")
+@comparing
+def verify(
+    what: Annotated[
+        str, typer.Argument(metavar="FOLDER|STUDY", help="Delivered folder, or study identifier.")
+    ],
+    run_id: RunOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Recompute a delivered folder, or a run of the data home, and compare it with what is stored.
+
+    Exit codes: 0 identical, 1 differs (table, row and column are named), 2 could not compare.
+    """
+    from pipelines.cli.verify import run_verify
+
+    return run_verify(home, what, run_id, as_json)
+
+
+@app.command(short_help="Write the report of studies.")
+@comparing
+def report(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STUDY", help="Studies of the report; all published ones when left out."),
+    ] = None,
+    run_id: RunOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Write page, text, JSON and figures there."),
+    ] = None,
+    show_ids: Annotated[
+        bool, typer.Option("--show-ids", help="Name subjects by their ids; without it by pseudonyms.")
+    ] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="Copy for the public: no listings, no dates, no small counts.")
+    ] = False,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Render this report.json again; nothing else is read."),
+    ] = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Report what regrading changes, per study and pooled: print it as text, or write it into a folder.
+
+    Exit codes: 0 the report was made, 2 it could not be made.
+    """
+    from pipelines.cli.reports import run_report
+
+    return run_report(
+        home, studies or [], run_id, source, out, show_ids=show_ids, public=public, as_json=as_json
+    )
 
 
 @app.command(short_help="Compare two runs of a study.")
