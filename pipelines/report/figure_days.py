@@ -36,7 +36,8 @@ def draw_daily(reader: Reader) -> Drawing | None:
     paints = series_paints(names)
     upwards = [name for name in reversed(names) if paints[name] != "gx"]
     upwards += [name for name in names if paints[name] == "gx"]
-    days = sorted({day for panel in stacks.values() for day in panel})
+    day_at = reader.of_kind("day")[0]
+    days = sorted(int(day) for row in reader.table.rows if (day := size_of(row[day_at])) is not None)
     most = max(sum(stack.values()) for panel in stacks.values() for stack in panel.values())
     ticks = steps(most, 4)
     height = 40 + len(stacks) * (PANEL + 40) + 26

@@ -18,6 +18,7 @@ import pytest
 from pipelines.report.html import render_html
 from tests.chromium import Tab, address_of, browse, find_chromium
 from tests.report_samples import sample_document
+from tests.report_screenshots import FOLDER, SHOTS, make_screenshots
 
 CHROMIUM = find_chromium()
 if CHROMIUM is None and os.environ.get("REGRADE_REQUIRE_BROWSER") != "1":
@@ -237,6 +238,7 @@ def colours(tab: Tab) -> list[str]:
 def test_light_and_dark_follow_the_reader_and_the_button_figures_too(tab: Tab) -> None:
     light = colours(tab)
     tab.prefer("dark")
+    tab.run(PAINTED)
     dark = colours(tab)
     assert light[0] == "rgb(255, 255, 255)"
     assert not set(light) & set(dark)
@@ -298,3 +300,13 @@ def test_a_long_listing_is_still_a_table_and_sorts_and_filters(tab: Tab, folder:
     named = [n["name"]["value"] for n in tab.send("Accessibility.queryAXTree", **query)["nodes"]]
     assert "Table changed" in named
     assert complaints(tab) == []
+
+
+def test_pictures_are_small_and_differ_in_light_and_dark(folder: Path, tmp_path: Path) -> None:
+    written = make_screenshots(folder / "50.html", tmp_path)
+    names = {f"{name}-{scheme}.png" for name in SHOTS for scheme in ("light", "dark")}
+    assert {path.name for path in written} == names == {path.name for path in FOLDER.iterdir()}
+    assert len({path.read_bytes() for path in written}) == len(written)
+    for picture in [*written, *FOLDER.iterdir()]:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 300_000
