@@ -36,7 +36,7 @@ def derive_depressed(events: pl.DataFrame) -> pl.DataFrame:
         events.filter((pl.col("domains") == "consciousness") & (pl.col("release_high") >= 1))
         .select(
             *SUBJECT,
-            pl.col("start_latest").dt.date().alias("first"),
+            pl.col("onset_latest").dt.date().alias("first"),
             pl.col("end_earliest").dt.date().alias("last"),
         )
         .drop_nulls()

@@ -132,7 +132,7 @@ def _of_measurement(events: pl.DataFrame, revised: pl.DataFrame, moments: pl.Dat
         "domains",
         _place().alias("left_place"),
         _interval("release_low", "release_point", "release_high").alias("left_value"),
-        pl.col("start_latest").dt.date().alias("_first"),
+        pl.col("onset_latest").dt.date().alias("_first"),
         pl.col("end_earliest").dt.date().alias("_last"),
     )
     against = revised.filter(pl.col("evidence_reason").is_in(list(REASON_KINDS))).join(

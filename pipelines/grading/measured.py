@@ -57,7 +57,7 @@ def select_measurable(events: pl.DataFrame, measured_days: pl.DataFrame) -> pl.D
     """Rows that assessments can bear on, of subjects with assessments: EVENT, release interval, domains,
     is_sign, first and last certain day, is_exact.
     """
-    start, start_last = pl.col("start_earliest").dt.date(), pl.col("start_latest").dt.date()
+    start, start_last = pl.col("onset_earliest").dt.date(), pl.col("onset_latest").dt.date()
     end, end_last = pl.col("end_earliest").dt.date(), pl.col("end_latest").dt.date()
     domains = pl.col("domains").str.split(SEPARATOR)
     return (

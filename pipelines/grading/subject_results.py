@@ -6,7 +6,7 @@ called from. `kernel` calls this for batches of subjects and puts the parts toge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import polars as pl
 
@@ -61,7 +61,7 @@ def grade_subjects(
     )
     days = _derive_days(evidence, spans, infusions, max(windows))
     event_grades = _derive_event_grades(evidence, infusions, manifest)
-    assessment_grades = _derive_assessment_grades(evidence, manifest)
+    assessment_grades = _derive_assessment_grades(evidence, infusions, manifest)
     subject_grades = combine_subjects(contributions, alone, frame, withheld, windows[0])
     return {
         "core_event_grades": event_grades,
@@ -148,27 +148,14 @@ def _derive_event_grades(
     events = evidence.graded_events
     latest = evidence.candidates.group_by(EVENT).agg(pl.all().sort_by("infusion_number").last())
     statuses = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "window_status")
-    first = infusions.filter(pl.col("infusion_number") == 1).select(
-        *SUBJECT, "infusion_earliest", "infusion_latest"
-    )
-    days_before_first = {
-        "day_earliest": ("onset_earliest", "infusion_latest"),
-        "day_latest": ("onset_latest", "infusion_earliest"),
-    }
     placed = (
         _with_revised(events, _latest_primary(evidence.revised, manifest))
         .join(latest, on=EVENT, how="left", validate="1:1")
         .join(statuses, on=EVENT, how="left", validate="1:1")
-        .join(first, on=SUBJECT, how="left", validate="m:1")
+        .join(_first_infusions(infusions), on=SUBJECT, how="left", validate="m:1")
         .with_columns(
             pl.col("window_status").fill_null("before_infusion"),
-            *(
-                pl.when(pl.col("infusion_number").is_null())
-                .then(compute_days(onset, infusion))
-                .otherwise(day)
-                .alias(f"onset_{day}")
-                for day, (onset, infusion) in days_before_first.items()
-            ),
+            *_count_days("onset", "onset_day"),
         )
     )
     return _finish_window(placed).with_columns(
@@ -214,8 +201,14 @@ def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _derive_assessment_grades(evidence: Evidence, manifest: StudyManifest) -> pl.DataFrame:
-    """Moments with the status of the primary window of the latest infusion they can follow."""
+def _derive_assessment_grades(
+    evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest
+) -> pl.DataFrame:
+    """Moments with the status of the primary window of the latest infusion they can follow.
+
+    A moment certainly before the first infusion is counted in days from that one, with infusion_number
+    null.
+    """
     moment = ("study_id", "subject_id", "moment")
     latest = evidence.moment_days.group_by(moment).agg(pl.all().sort_by("infusion_number").last())
     statuses = (
@@ -226,9 +219,30 @@ def _derive_assessment_grades(evidence: Evidence, manifest: StudyManifest) -> pl
     placed = (
         evidence.moments.join(latest, on=moment, how="left", validate="m:1")
         .join(statuses, on=moment, how="left", validate="m:1")
-        .with_columns(pl.col("window_status").fill_null("before_infusion"))
+        .join(_first_infusions(infusions), on=SUBJECT, how="left", validate="m:1")
+        .with_columns(
+            pl.col("window_status").fill_null("before_infusion"),
+            *_count_days("assessed", "day"),
+        )
     )
     return _finish_window(placed)
+
+
+def _first_infusions(infusions: pl.DataFrame) -> pl.DataFrame:
+    return infusions.filter(pl.col("infusion_number") == 1).select(
+        *SUBJECT, "infusion_earliest", "infusion_latest"
+    )
+
+
+def _count_days(instant: str, day: str) -> Iterator[pl.Expr]:
+    """`<day>_earliest` and `_latest`; of what follows no infusion, counted from the first one."""
+    for edge, infusion in (("earliest", "infusion_latest"), ("latest", "infusion_earliest")):
+        yield (
+            pl.when(pl.col("infusion_number").is_null())
+            .then(compute_days(f"{instant}_{edge}", infusion))
+            .otherwise(f"day_{edge}")
+            .alias(f"{day}_{edge}")
+        )
 
 
 def _derive_unmapped(events: pl.DataFrame) -> pl.DataFrame:
