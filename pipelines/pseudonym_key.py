@@ -54,7 +54,7 @@ def key_path(home: Home) -> Path:
 def _make(path: Path) -> None:
     """Write a new key aside and link it into place, so that nobody ever reads half a key."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -270,7 +270,8 @@ FOREST: Final = TableSpec(
     notes=(
         LIMITS_NOTE,
         PRIMARY_NOTE,
-        "Product: of the first infusion, else of the study. Cognition scale: the one that applies by age.",
+        "Product: of the first infusion, else of the study. Cognition scale: the one that "
+        "applies by age; CAPD with developmental delay too.",
         UNKNOWN_NOTE,
         DENOMINATOR_NOTE,
     ),

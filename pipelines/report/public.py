@@ -9,13 +9,13 @@ total that would leave a withheld count fewer than LEFT_OPEN possible values is 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pipelines.report.build import limits_in_percent
+from pipelines.report.build import POOLED, limits_in_percent
 from pipelines.report.document import Cell, Chapter, Column, Document, Fact, Section, Table
 from pipelines.report.sentences import make_sentences
-from pipelines.report.suppression import find_revealing_totals
+from pipelines.report.suppression import Place, find_revealing_totals
 
 SMALL: Final = 7
 BASE: Final = 5
@@ -28,6 +28,8 @@ NOTE: Final = (
     "limits are those of the rounded counts, and smallest and largest values are left out. The query gives "
     "the exact counts."
 )
+Hidden = frozenset[tuple[int, int]]
+"""Row and column of totals that would give a small count away."""
 _DATE: Final = re.compile(r"\b\d{4}-\d{2}(-\d{2})?([T ]\d{2}:\d{2}(:\d{2})?)?\b")
 _OF_ONE: Final = ("minimum", "maximum")
 """Numbers that are the value of a single subject."""
@@ -37,12 +39,16 @@ def make_public(document: Document) -> Document:
     """The copy; a copy of a copy is the same."""
     if document.is_public:
         return document
+    hidden = _find_hidden(document)
     return document.model_copy(
         update={
             "title": _without_dates(document.title),
             "subject_ids": "none",
             "is_public": True,
-            "chapters": tuple(_chapter(chapter) for chapter in document.chapters),
+            "chapters": tuple(
+                _chapter(chapter, {name: _in_chapter(places, number) for name, places in hidden.items()})
+                for number, chapter in enumerate(document.chapters)
+            ),
         }
     )
 
@@ -58,8 +64,28 @@ def round_count(count: int) -> int | str:
     return BASE * ((count + BASE // 2) // BASE)
 
 
-def _chapter(chapter: Chapter) -> Chapter:
-    sections = tuple(_section(section) for section in chapter.sections)
+def _find_hidden(document: Document) -> dict[str, frozenset[Place]]:
+    """By table, the totals that are withheld in each chapter."""
+    chapters = [
+        {table.table_id: table for section in chapter.sections for table in section.tables}
+        for chapter in document.chapters
+    ]
+    is_last_pooled = document.chapters[-1].chapter_id == POOLED if document.chapters else False
+    names = {name for tables in chapters for name, table in tables.items() if not table.is_listing}
+    return {
+        name: find_revealing_totals(
+            [tables.get(name) for tables in chapters], SMALL, round_count, is_last_pooled=is_last_pooled
+        )
+        for name in sorted(names)
+    }
+
+
+def _in_chapter(places: frozenset[Place], number: int) -> Hidden:
+    return frozenset((row, column) for chapter, row, column in places if chapter == number)
+
+
+def _chapter(chapter: Chapter, hidden: Mapping[str, Hidden]) -> Chapter:
+    sections = tuple(_section(section, hidden) for section in chapter.sections)
     tables = {table.table_id: table for section in sections for table in section.tables}
     return chapter.model_copy(
         update={
@@ -73,8 +99,8 @@ def _chapter(chapter: Chapter) -> Chapter:
     )
 
 
-def _section(section: Section) -> Section:
-    tables = tuple(_table(table) for table in section.tables)
+def _section(section: Section, hidden: Mapping[str, Hidden]) -> Section:
+    tables = tuple(_table(table, hidden.get(table.table_id, frozenset())) for table in section.tables)
     listed = {table.table_id for table in tables if table.is_listing}
     return section.model_copy(
         update={
@@ -85,10 +111,9 @@ def _section(section: Section) -> Section:
     )
 
 
-def _table(table: Table) -> Table:
+def _table(table: Table, hidden: Hidden) -> Table:
     if table.is_listing:
         return table.model_copy(update={"rows": (), "withheld": NO_LISTING})
-    hidden = find_revealing_totals(table.rows, table.columns, SMALL, round_count)
     rows = tuple(
         _row(row, table.columns, [place for number, place in hidden if number == index])
         for index, row in enumerate(table.rows)

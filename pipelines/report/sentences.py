@@ -53,11 +53,11 @@ def make_sentences(tables: Mapping[str, Table]) -> tuple[Sentence, ...]:
                 + _HEADLINE_CONVENTIONS.strip(),
             )
         )
-    if "Source grade, broad set" in headline:
+    if "Reported grade, broad set" in headline:
         made.append(
             Sentence(
                 text="As reported, a nervous or psychiatric event occurred in "
-                f"{_both(headline['Source grade, broad set'])}.",
+                f"{_both(headline['Reported grade, broad set'])}.",
                 conventions="Broad set: any nervous or psychiatric concept of the release, headache "
                 "included, by the grade as reported. " + _HEADLINE_CONVENTIONS.strip(),
             )

@@ -157,7 +157,7 @@ def test_the_headline_counted_from_the_tables_of_the_run(
     ):
         highest[subject] = max(highest.get(subject, 0), grade or 0)
     infused = set(subjects["subject_id"])
-    row = record(headline, measure="Source grade, broad set")
+    row = record(headline, measure="Reported grade, broad set")
     assert row["any_subjects"] == sum(grade >= 1 for name, grade in highest.items() if name in infused)
     assert row["grade_3_subjects"] == sum(grade >= 3 for name, grade in highest.items() if name in infused)
 

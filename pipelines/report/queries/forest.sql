@@ -12,8 +12,8 @@ WITH subjects AS (
         ELSE 'age not known'
       END,
       CASE population
-        WHEN 'adult' THEN 'ICE (12 years and over)'
-        WHEN 'child' THEN 'CAPD (under 12, or developmental delay)'
+        WHEN 'adult' THEN 'ICE (from 12 years)'
+        WHEN 'child' THEN 'CAPD (children)'
         ELSE 'either (age not known)'
       END
     ]) AS group_name,
@@ -34,7 +34,7 @@ FROM (
   SELECT
     grouping,
     group_name,
-    unnest(['Source grade, broad set', 'Source grade, broad set', 'ICANS point', 'ICANS point']) AS estimate,
+    unnest(['Reported grade, broad set', 'Reported grade, broad set', 'ICANS point', 'ICANS point']) AS estimate,
     unnest(['any', '>= 3', 'any', '>= 3']) AS threshold,
     unnest([source_grade, source_grade, icans_point, icans_point]) AS grade,
     unnest([1, 3, 1, 3]) AS limit_grade
@@ -43,6 +43,7 @@ FROM (
 GROUP BY grouping, group_name, estimate, threshold
 ORDER BY
   list_position(['all', 'study', 'product', 'age group', 'cognition scale'], grouping),
+  list_position(['under 18 years', '18 to 64 years', '65 years and over', 'age not known'], group_name),
   group_name,
   threshold DESC,
   estimate DESC

@@ -10,9 +10,9 @@ FROM (
   SELECT
     estimate,
     CASE estimate
-      WHEN 'source_broad' THEN 'Source grade, broad set'
-      WHEN 'source_core' THEN 'Source grade, core set'
-      WHEN 'source_sponsor' THEN 'Source grade, sponsor''s set'
+      WHEN 'source_broad' THEN 'Reported grade, broad set'
+      WHEN 'source_core' THEN 'Reported grade, core set'
+      WHEN 'source_sponsor' THEN 'Reported grade, sponsor''s set'
       WHEN 'icans_low' THEN 'ICANS low'
       WHEN 'icans_point' THEN 'ICANS point'
       WHEN 'icans_high' THEN 'ICANS high'
