@@ -157,7 +157,7 @@ def _add_subject(
                 llt_code=choose.pick([None, code or None]),
                 body_system=choose.pick([None, *CLASSES]),
                 rule_id=choose.pick(["CHK-KEY-CONFLICT", "CHK-DUPLICATE-ROW"]),
-                table_name=choose.pick(["adverse_events", "adverse_events", "sedation"]),
+                table_name=choose.pick(["adverse_events", "adverse_events", "sedation", "assessments"]),
             )
         )
 

@@ -101,7 +101,10 @@ def _parts(placed: list[Placed]) -> list[Part]:
 
 
 def _doubts(study: Study, subject: Row) -> list[Part]:
-    """What could be there: a rejected row that may be an ICANS sign, a table that is not complete."""
+    """What could be there: a rejected row that may be an ICANS sign, a table that is not complete.
+
+    A rejected assessment is no death report.
+    """
     anything = Interval(0, None, 4 if subject["vital_status"] == "alive" else 5)
     doubts = []
     for row in study.rows_of("core_rejected_rows", subject["subject_id"]):
@@ -109,6 +112,9 @@ def _doubts(study: Study, subject: Row) -> list[Part]:
             interval = NOTHING if is_harmless(study, row, subject["population"]) else anything
             domains = EVERY_DOMAIN if interval.high else frozenset[str]()
             doubts.append(Part(interval, domains, frozenset({"rejected_row"}), WITHHELD))
+        elif row["table_name"] == "assessments" and row["rule_id"] != "CHK-DUPLICATE-ROW":
+            unread = Interval(0, None, 4)
+            doubts.append(Part(unread, EVERY_DOMAIN, frozenset({"rejected_assessment"}), WITHHELD))
     if not study.manifest.ae_table_complete:
         doubts.append(Part(anything, EVERY_DOMAIN, frozenset({"table_incomplete"}), WITHHELD))
     return doubts
