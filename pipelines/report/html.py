@@ -54,7 +54,7 @@ def render_html(document: Document) -> str:
         facts_line=facts_line,
         body_of=body_of,
         heading_class=_heading_class,
-        has_filter=lambda table: table.is_listing or len(table.rows) >= FILTER_FROM,
+        has_filter=_has_filter,
         has_sort=lambda table: len(table.rows) > 1,
         picture=_picture,
         about_ids=ABOUT_IDS[document.subject_ids],
@@ -123,6 +123,10 @@ def _is_number(cell: Cell) -> TypeGuard[int | float]:
 
 def _picture(figure: Figure, section: Section, identifier: str) -> Markup:
     return Markup(draw(figure, section).inside_page(identifier))
+
+
+def _has_filter(table: Table) -> bool:
+    return len(table.rows) >= (2 if table.is_listing else FILTER_FROM)
 
 
 def _heading_class(kind: str) -> str:

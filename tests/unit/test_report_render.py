@@ -200,6 +200,13 @@ def test_tables_say_what_their_headings_are() -> None:
     assert all(a["role"] == "img" for a in figures)
 
 
+def test_what_has_rows_to_choose_from_can_be_filtered() -> None:
+    filtered = {a["data-table"] for _, a in SEEN.elements if a.get("class") == "tools"}
+    listings = {f"c1-listings-t-{name}-data" for name in ("changed", "hostile")}
+    assert listings | {"c1-course-t-daily-data", "c1-course-t-spans-data"} <= filtered
+    assert not filtered & {"c1-listings-t-empty-data", "c1-shift-t-matrix-data"}
+
+
 def test_the_query_stands_folded_beside_its_table() -> None:
     assert '<pre tabindex="0"><code>select ctcae,\n  icans, subjects\nfrom out_grade_shift' in PAGE
     assert "1 &lt; 2" in PAGE
