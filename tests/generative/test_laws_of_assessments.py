@@ -5,7 +5,8 @@ exactly that grade; with evidence taken away at random (whole days of assessment
 onset or end of rows) the interval must contain the truth and what was known before.
 
 `REGRADE_PATIENTS=100000 python -m pytest tests/generative/test_laws_of_assessments.py` grades that many
-patients instead of the 3,000 of every run. Results of such runs are in README.md beside this file.
+patients instead of the 3,000 of every run (20,000 under `REGRADE_LONG=1`). Results of such
+runs are in README.md beside this file.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from tests.studies import Rows, to_frames
 RELEASE = load_release()
 WORDINGS = Wordings(RELEASE)
 MANIFEST = studies.manifest(grading={"scale": "ctcae", "version": None})
-PATIENTS = int(os.environ.get("REGRADE_PATIENTS", "3000"))
+PATIENTS = int(os.environ.get("REGRADE_PATIENTS", "20000" if os.environ.get("REGRADE_LONG") else "3000"))
 BATCH = 1000
 SIGNS = ("seizure", "motor", "icp")
 
