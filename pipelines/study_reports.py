@@ -61,7 +61,7 @@ def make_study_report(
     names = None if show_ids else dict.fromkeys(ids, UNNAMED)
     if not show_ids and not public:
         names = make_pseudonyms(ids, read_key(home))
-    document = build_study_report(chapters, names, is_current=run is None)
+    document = build_study_report(chapters, names, is_current=_is_current(home, run))
     return make_public(document) if public else document
 
 
@@ -84,6 +84,14 @@ def find_run(home: Home, studies: Sequence[str], run_id: str) -> StoredRun:
             next_action="see the runs with: regrade status" if not found else "give more of the id",
         )
     return found[0]
+
+
+def _is_current(home: Home, run: StoredRun | None) -> bool:
+    """The report is of what the published file shows; None is the file itself."""
+    if run is None:
+        return True
+    current = RunStore(home.runs).current(run.study_id)
+    return current is not None and current.run_id == run.run_id
 
 
 def _choose(home: Home, facts: Sequence[dict[str, Any]], studies: Sequence[str]) -> list[str]:

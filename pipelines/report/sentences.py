@@ -86,11 +86,13 @@ def _share(row: Record, which: str) -> str:
 
 
 def _course(course: Mapping[str, Record]) -> str:
-    said = []
-    for measure, words in (("onset_day", "median onset day"), ("duration_days", "median duration, days,")):
+    said = [""]
+    for measure, before, after in (
+        ("onset_day", "median onset day ", ""),
+        ("duration_days", "median duration ", " days"),
+    ):
         row = course.get(measure)
-        if row is None or not isinstance(row["median"], (int, float)):
-            continue
-        spread = "" if row["minimum"] is None else f" (range {row['minimum']} to {row['maximum']})"
-        said.append(f"{words} {row['median']:g}{spread}, n = {row['subjects']}")
-    return "; " + "; ".join(said) if said else ""
+        if row is not None and isinstance(row["median"], (int, float)):
+            spread = "" if row["minimum"] is None else f"range {row['minimum']} to {row['maximum']}, "
+            said.append(f"{before}{row['median']:g}{after} ({spread}n = {row['subjects']})")
+    return "; ".join(said)

@@ -16,13 +16,17 @@ from pipelines.attribution_reruns import count_by_policy, find_touched, grade_ag
 from pipelines.home import Home
 from pipelines.mapping_comparisons import manifest_of
 from pipelines.pseudonym_key import ENVIRONMENT_VARIABLE, key_path
+from pipelines.report.build import ANOTHER_RUN
 from pipelines.report.catalogue import table_specs
 from pipelines.report.catalogue_columns import LIMITS
 from pipelines.report.document import Chapter, Document, Table
 from pipelines.study_reports import make_study_report
 from schemas.errors import StoreError
 from schemas.registry import CHECKED_TABLES
+from tests.end_to_end.added_terms import NEW, STUDY
 from tests.end_to_end.homes import Tables
+from warehouse.reader import open_run
+from warehouse.run_store import RunStore
 from warehouse.selection import release_of
 
 STUDIES = ("CART-DEMO", "CDISCPILOT01")
@@ -115,9 +119,37 @@ def test_a_report_of_the_run_folder_says_what_the_published_file_says(
     of_run = make_study_report(shipped_home, run_id=run.run_id[:12], show_ids=True)
     assert [chapter.chapter_id for chapter in of_run.chapters] == ["CART-DEMO"]
     published = tables_of(shown.chapters[0])
-    for name, table in tables_of(of_run.chapters[0]).items():
-        assert table.rows == published[name].rows, name
+    assert tables_of(of_run.chapters[0]) == published
     assert of_run.chapters[0].sentences == shown.chapters[0].sentences
+
+
+def test_a_report_of_a_run_beside_the_current_one_says_so(two_releases: Home) -> None:
+    store = RunStore(two_releases.runs)
+    current = store.current(STUDY)
+    assert current is not None
+    (beside,) = store.beside(current)
+    report = make_study_report(two_releases, [STUDY], run_id=beside.run_id, show_ids=True)
+    (chapter,) = report.chapters
+    assert {fact.label: fact.value for fact in chapter.facts}["Mapping release"].startswith(NEW)
+    assert all(ANOTHER_RUN in table.notes for _, table in every_table(report) if table.query)
+    published = make_study_report(two_releases, [STUDY], show_ids=True)
+    assert not any(ANOTHER_RUN in table.notes for _, table in every_table(published))
+    assert published.chapters[0].facts != chapter.facts
+
+
+def test_a_query_over_a_run_reads_nothing_else(shipped_home: Home) -> None:
+    with open_run(Tables(shipped_home, "CART-DEMO").run) as connection:
+        other = RunStore(shipped_home.runs).current("CDISCPILOT01")
+        assert other is not None
+        for query in (
+            f"SELECT * FROM read_parquet('{other.folder}/core_subjects.parquet')",
+            "SET enable_external_access = true",
+            "COPY core_runs TO 'elsewhere.csv'",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(query)
+        counted = connection.execute("SELECT count(DISTINCT study_id) FROM core_subjects").fetchall()
+    assert counted == [(1,)]
 
 
 # The same numbers, counted another way
