@@ -6,6 +6,7 @@ subset of the components and compares rows as plain tuples.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from itertools import combinations
@@ -20,7 +21,6 @@ from pipelines.diffs.run_diff_tables import HEADLINE, SUBJECT_TABLES, Compared
 from schemas.errors import RegradeError
 from tests.choices import Chooser, Drawn, Seeded
 from tests.run_sides import (
-    EARLIER,
     TODAY,
     Parts,
     Tables,
@@ -157,11 +157,16 @@ def test_what_no_rerun_explains_is_the_programs(seed: int) -> None:
     found = compare(a, b)
     if found is None:
         return
-    changes = other_program(choose, found[1][0])
-    old = make_side(a, "a", EARLIER, changes)
-    diff = compare_runs(old, make_side(b, "b"), TODAY)
+    old_sides = choose.pick([(True, False), (False, True), (True, True)])
+    stored, sides = [], []
+    for part, name, tables, is_old in zip((a, b), ("a", "b"), found[1], old_sides, strict=True):
+        changes = other_program(choose, tables) if is_old else {}
+        stored.append({**tables, **changes})
+        code = hashlib.sha256(name.encode()).hexdigest() if is_old else TODAY
+        sides.append(make_side(part, name, code, changes))
+    diff = compare_runs(*sides, TODAY)
     assert "code" in diff.components
-    require_exact(a, b, diff, ({**found[1][0], **changes}, found[1][1]))
+    require_exact(a, b, diff, (stored[0], stored[1]))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -115,22 +115,19 @@ def test_three_parts_that_only_together_make_a_row() -> None:
 
 
 def test_what_the_program_refuses_explains_nothing() -> None:
-    """The convention of the second manifest is not in the first release: swapped alone, it has no result."""
+    """The convention is not in the small release: a run under it that declares it has no result."""
     rows = rows_of(SMALL)
     rows["map_conventions"] = [
         {**row, "convention_id": "all_coma_grade_3", "concept_id": "coma", "convention_grade": 3}
         | {"grades_covered": "2|3|4", "point": None}
         for row in rows["map_conventions"][:1]
     ]
-    diff = compare(
-        parts(event("Coma", "3")),
-        parts(
-            event("Coma", "3"),
-            release=release_of(rows),
-            grading={"version": "4.03", "conventions": ("all_coma_grade_3",)},
-        ),
-    )
-    assert causes(diff, "core_event_grades") == {("changed", "manifest x release", "rerun")}
+    without = parts(event("Coma", "3"))
+    declared = {"version": "4.03", "conventions": ("all_coma_grade_3",)}
+    with_convention = parts(event("Coma", "3"), release=release_of(rows), grading=declared)
+    there, back = compare(without, with_convention), compare(with_convention, without)
+    assert causes(there, "core_event_grades") == {("changed", "manifest x release", "rerun")}
+    assert causes(back, "core_event_grades") == {("changed", "manifest", "rerun")}
 
 
 def test_the_only_difference_is_the_cause_of_every_row() -> None:
@@ -167,9 +164,15 @@ def test_one_program_that_is_not_the_installed_one_and_cannot_be_reproduced() ->
 
 
 def test_a_release_that_decides_the_same_changes_no_row() -> None:
-    same = replace(release_of(rows_of(SMALL)), sha256="1" * 64)
+    rows = rows_of(SMALL)
+    layered = {
+        name: frame.with_columns(pl.lit("0.1.0").alias("layer")) if "layer" in frame.columns else frame
+        for name, frame in release_of(rows).tables.items()
+    }
+    same = replace(release_of(rows), sha256="1" * 64, tables=layered)
     diff = compare(parts(event("Coma", "3")), parts(event("Coma", "3"), release=same))
     assert diff.components == ("release",)
+    assert set(diff.b.table("core_event_grades")["mapping_layer"]) == {"0.1.0"}
     assert diff.is_identical
     assert diff.exit_code == 0
 
