@@ -120,7 +120,10 @@ def _attribute(moments: pl.DataFrame, events: pl.DataFrame, manifest: StudyManif
         "domains",
         "relationship",
         pl.col("start_earliest").dt.date().alias("_start"),
-        pl.col("end_latest").dt.date().alias("_end"),
+        # An end that contradicts the onset bounds nothing.
+        pl.when((pl.col("end_latest").dt.date() >= pl.col("start_earliest").dt.date()).fill_null(value=True))
+        .then(pl.col("end_latest").dt.date())
+        .alias("_end"),
     )
     starts = (pl.col("_start") <= pl.col("last")).fill_null(value=True)
     ends = (pl.col("_end") >= pl.col("first")).fill_null(value=True)
@@ -157,9 +160,9 @@ def _overlap(moments: pl.DataFrame, events: pl.DataFrame, manifest: StudyManifes
 
 
 def _compare_with_baseline(moments: pl.DataFrame, deficits: pl.DataFrame) -> pl.DataFrame:
-    """A moment no worse than the deficit before the infusion: low 0."""
+    """A moment that is not certainly worse than the deficit before the infusion: low 0."""
     joined = moments.join(deficits, on=[*SUBJECT, "domain"], how="left", validate="m:1")
-    no_worse = pl.col("measured_high") <= pl.col("deficit_high")
+    no_worse = pl.col("measured_low").is_between(1, pl.col("deficit_high"))
     return apply_rule(joined, rules.BASELINE_DEFICIT, "baseline_deficit", no_worse, low=0)
 
 

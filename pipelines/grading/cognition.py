@@ -54,7 +54,8 @@ def _with_arousal(wide: pl.DataFrame, values: pl.DataFrame, described: pl.DataFr
         spread_items(values, ["arousal"]).filter("has_value").select(*MOMENT, "arousal_lo", "arousal_hi")
     )
     days = (
-        moments.join(described.select(*MOMENT, "date"), on=MOMENT, how="left", validate="1:1")
+        moments.join(described.select(*MOMENT, "date", "is_sedated"), on=MOMENT, how="left", validate="1:1")
+        .filter(~pl.col("is_sedated"))
         .drop_nulls("date")
         .group_by(*SUBJECT, "date")
         .agg(pl.col("arousal_lo").min().alias("_day_lo"), pl.col("arousal_hi").max().alias("_day_hi"))
@@ -231,8 +232,9 @@ def _finish(
         twice, on=MOMENT, how="inner", validate="1:1"
     )
     scored, not_woken, bad = pl.col("_has_score"), pl.col("_not_woken"), pl.col("_bad")
-    denied = not_woken & ~scored & pl.col("_awake")
-    unwoken = not_woken & ~scored & ~pl.col("_awake")
+    woken_here = (pl.col("arousal_lo") < UNAROUSABLE_RANK).fill_null(value=False)
+    denied = not_woken & ~scored & woken_here
+    unwoken = not_woken & ~scored & ~woken_here
     is_open = denied | (~scored & ~not_woken)
     disagrees = pl.col("_twice") | pl.col("_apart")
     exact = pl.col("low") == pl.col("high")
@@ -280,23 +282,26 @@ def _finish(
 
 
 def _merge_unknown(both: pl.DataFrame) -> pl.DataFrame:
-    """Age unknown: the score may be of the wrong scale, so low is 0; two scales give their maximum."""
+    """Age unknown: the score may be of the wrong scale, so low is 0; of two scales, either may be right."""
     return (
         both.group_by(MOMENT)
         .agg(
             pl.col("domain").first(),
             pl.lit(0, pl.Int8).alias("low"),
-            pl.col("point").max().alias("_known"),
-            pl.col("high").filter(pl.col("point").is_null()).max().fill_null(0).alias("_open"),
+            ((pl.col("point").n_unique() == 1) & pl.col("point").is_not_null().all()).alias("_agree"),
+            pl.col("point").first(),
             pl.col("high").max().alias("high"),
-            pl.col("rule_id").min(),
+            pl.coalesce(
+                pl.col("rule_id").filter(pl.col("rule_id") != rules.ASSESS_IMPOSSIBLE).min(),
+                pl.lit(rules.ASSESS_IMPOSSIBLE),
+            ).alias("rule_id"),
             pl.col("reasons").explode(empty_as_null=False).unique().sort().alias("reasons"),
             pl.col("requires").min(),
             pl.col("is_scored").any(),
             pl.col("population").first(),
         )
         .with_columns(
-            pl.when(pl.col("_open") <= pl.col("_known")).then("_known").alias("point"),
+            pl.when("_agree").then("point").alias("point"),
             pl.concat_list("reasons", pl.lit("age_unknown")).alias("reasons"),
             pl.coalesce("requires", pl.lit("age at the infusion")).alias("requires"),
         )

@@ -67,7 +67,9 @@ def derive_withheld(
     )
     # An assessment that could not be used may have been any grade; it is no death report.
     unread = rejected.filter(
-        (pl.col("table_name") == "assessments") & pl.col("subject_id").is_not_null()
+        (pl.col("table_name") == "assessments")
+        & pl.col("subject_id").is_not_null()
+        & (pl.col("rule_id") != DUPLICATE_ROW_RULE)
     ).select(
         *SUBJECT,
         pl.lit(4).alias("_top"),

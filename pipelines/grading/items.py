@@ -92,9 +92,12 @@ def describe_moments(values: pl.DataFrame, subjects: pl.DataFrame, sedation: pl.
     A sedation period counts from its start to its end where those are days, else from its last possible
     start to its first possible end; it touches a moment that can lie in it.
     """
-    flagged = ((pl.col("item") == "sedated") & (pl.col("number") == 1) | pl.col("is_sedated")).fill_null(
-        value=False
+    said = (
+        ((pl.col("item") == "sedated") & (pl.col("number") == 1)),
+        pl.col("is_sedated"),
+        pl.col("not_done_reason") == "sedated",
     )
+    flagged = pl.any_horizontal(where.fill_null(value=False) for where in said)
     moments = values.group_by(MOMENT).agg(
         pl.col("assessed_earliest").min(),
         pl.col("assessed_latest").max(),

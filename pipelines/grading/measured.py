@@ -28,7 +28,7 @@ def derive_measured_days(moments: pl.DataFrame, caps: pl.DataFrame, deficits: pl
     Usable moments as measured, those of 'all' once per domain, and the days that ICE caps. A moment no
     worse than the deficit before the first infusion (`deficits`, see `assessments`) has low 0.
     """
-    no_worse = (pl.col("high") <= pl.col("deficit_high")).fill_null(value=False)
+    no_worse = (pl.col("low") <= pl.col("deficit_high")).fill_null(value=False)
     usable = moments.filter("is_usable").join(deficits, on=[*SUBJECT, "domain"], how="left", validate="m:1")
     usable = spread_domains(usable).select(
         *SUBJECT,
@@ -55,7 +55,7 @@ def derive_measured_days(moments: pl.DataFrame, caps: pl.DataFrame, deficits: pl
 
 def select_measurable(events: pl.DataFrame, measured_days: pl.DataFrame) -> pl.DataFrame:
     """Rows that assessments can bear on, of subjects with assessments: EVENT, release interval, domains,
-    is_sign, first and last certain day, is_exact.
+    is_sign, first and last certain day (null: not recorded), is_exact.
     """
     start, start_last = pl.col("onset_earliest").dt.date(), pl.col("onset_latest").dt.date()
     end, end_last = pl.col("end_earliest").dt.date(), pl.col("end_latest").dt.date()
@@ -79,7 +79,6 @@ def select_measurable(events: pl.DataFrame, measured_days: pl.DataFrame) -> pl.D
             end.alias("last"),
             ((start == start_last) & (end == end_last)).fill_null(value=False).alias("is_exact"),
         )
-        .drop_nulls(["first", "last"])
     )
 
 
@@ -94,7 +93,7 @@ def derive_measured(
 
     `events` carry their release interval, `placements` are those of the rows.
     """
-    rows = select_measurable(events, measured_days)
+    rows = select_measurable(events, measured_days).drop_nulls(["first", "last"])
     dated = infusions.filter(
         pl.col("infusion_earliest").dt.date() == pl.col("infusion_latest").dt.date()
     ).select(

@@ -69,7 +69,12 @@ def derive_moments(
         derive_icp(values),
     ]
     measured = pl.concat([_shaped(frame) for frame in domains])
-    measured = pl.concat([measured, _shaped(derive_bedside(values, measured))])
+    bedside = _shaped(derive_bedside(values, measured))
+    # A grade of the whole patient measures what an item beside it failed to.
+    is_open = pl.col("rule_id") == rules.ASSESS_IMPOSSIBLE
+    stated = bedside.filter(~is_open).select(MOMENT)
+    unmeasured = measured.filter(is_open).join(stated, on=MOMENT, how="anti")
+    measured = pl.concat([measured.filter(~is_open), unmeasured, bedside])
     found = (
         measured.join(derive_evidence(values), on=[*MOMENT, "domain"], how="left", validate="1:1")
         .join(described, on=MOMENT, how="left", validate="m:1")
@@ -148,6 +153,16 @@ def derive_arousal(values: pl.DataFrame, described: pl.DataFrame, depressed: pl.
     unarousable 4.
     """
     wide = spread_items(values, ["arousal"])
+    # Arousal that could not be tested because the patient could not be woken is the finding itself.
+    not_woken, top = pl.col("is_unarousable"), float(AROUSALS.index("unarousable"))
+    wide = wide.with_columns(
+        pl.when(not_woken)
+        .then(pl.col("arousal_lo").fill_null(top))
+        .otherwise("arousal_lo")
+        .alias("arousal_lo"),
+        pl.when(not_woken).then(top).otherwise("arousal_hi").alias("arousal_hi"),
+        (pl.col("has_value") | not_woken).alias("has_value"),
+    ).with_columns((pl.col("arousal_lo") != pl.col("arousal_hi")).fill_null(value=False).alias("disagrees"))
     dates = described.select(*MOMENT, "date")
     sleepy = (
         wide.select(MOMENT)
@@ -191,11 +206,8 @@ def derive_seizure(values: pl.DataFrame) -> pl.DataFrame:
     asserted = (
         (pl.col("seizure_lo") == 1).fill_null(value=False)
         | (pl.col("seizure_type_lo") > kinds["none"]).fill_null(value=False)
-        | pl.any_horizontal(
-            pl.col(f"{name}_lo").is_not_null()
-            for name in ("seizure_duration_min", "seizure_repetitive", "seizure_resolved")
-        )
-        | pl.col("seizure_returned_to_baseline_lo").is_not_null()
+        | (pl.col("seizure_duration_min_lo") > 0).fill_null(value=False)
+        | (pl.col("seizure_repetitive_lo") == 1).fill_null(value=False)
     )
     unsure = (denied & asserted) | (~denied & ~asserted)
     duration = sure("seizure_duration_min")
@@ -208,16 +220,17 @@ def derive_seizure(values: pl.DataFrame) -> pl.DataFrame:
         (denied, (0, 0, 0)),
         ((kind == kinds["status_epilepticus"]) | is_long, (4, 4, 4)),
         ((repetitive == 1) & (returned == 0), (4, 4, 4)),
-        ((repetitive == 1) & returned.is_null(), (3, None, 4)),
-        ((kind == kinds["electrographic"]) & (resolved == 1), (3, 3, 3)),
         ((kind == kinds["electrographic"]) & (resolved == 0), (3, 4, 4)),
+        ((repetitive == 1) & returned.is_null(), (3, None, 4)),
+        ((kind == kinds["electrographic"]) & (resolved == 1) & (returned == 0), (3, 3, 4)),
+        ((kind == kinds["electrographic"]) & (resolved == 1), (3, 3, 3)),
         (kind == kinds["electrographic"], (3, 3, 4)),
         (returned == 0, (3, 3, 4)),
         (is_short, (3, 3, 3)),
     ]
     graded = wide.with_columns(
         _first_of(cases, index, (3, 3, 4)).alias(end) for index, end in enumerate(INTERVAL)
-    ).with_columns((pl.col("disagrees") | unsure).alias("disagrees"))
+    ).with_columns((pl.col("disagrees") | (unsure & pl.col("has_value"))).alias("disagrees"))
     needs = pl.lit("seizure duration and return to baseline")
     return _finish(graded, "seizure", rules.SEIZURE, [], needs)
 
@@ -283,7 +296,8 @@ def derive_icp(values: pl.DataFrame) -> pl.DataFrame:
 def derive_bedside(values: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
     """The whole patient: an ASTCT grade as it stands; a CRES grade only where nothing beside it measures."""
     wide = spread_items(values, ["astct_grade", "cres_grade"])
-    beside = measured.group_by(MOMENT).agg(pl.col("low").max().alias("_beside_low"))
+    is_open = pl.col("rule_id") == rules.ASSESS_IMPOSSIBLE
+    beside = measured.filter(~is_open).group_by(MOMENT).agg(pl.col("low").max().alias("_beside_low"))
     wide = wide.join(beside, on=MOMENT, how="left", validate="1:1")
     stated = pl.col("astct_grade_lo").is_not_null()
     low, high = pl.col("astct_grade_lo"), pl.col("astct_grade_hi")

@@ -148,8 +148,12 @@ def _derive_event_grades(
     events = evidence.graded_events
     latest = evidence.candidates.group_by(EVENT).agg(pl.all().sort_by("infusion_number").last())
     statuses = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "window_status")
+    shown = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "infusion_number")
+    revised = _latest_primary(evidence.revised, manifest).join(
+        shown, on=[*EVENT, "infusion_number"], how="semi"
+    )
     placed = (
-        _with_revised(events, _latest_primary(evidence.revised, manifest))
+        _with_revised(events, revised)
         .join(latest, on=EVENT, how="left", validate="1:1")
         .join(statuses, on=EVENT, how="left", validate="1:1")
         .join(_first_infusions(infusions), on=SUBJECT, how="left", validate="m:1")
