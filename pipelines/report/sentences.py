@@ -73,7 +73,10 @@ def _records(table: Table | None) -> list[Record]:
 
 
 def _both(row: Record) -> str:
-    return f"{_share(row, 'any')}, grade >= 3 in {_share(row, 'grade_3')}"
+    """Both shares, and how many subjects are in neither because their grade is not known."""
+    unknown = row["unknown_subjects"]
+    left_out = f"; not known in {unknown} of {row['denominator']}" if unknown else ""
+    return f"{_share(row, 'any')}, grade >= 3 in {_share(row, 'grade_3')}{left_out}"
 
 
 def _share(row: Record, which: str) -> str:
@@ -87,12 +90,13 @@ def _share(row: Record, which: str) -> str:
 
 def _course(course: Mapping[str, Record]) -> str:
     said = [""]
-    for measure, before, after in (
+    for measure, words, unit in (
         ("onset_day", "median onset day ", ""),
-        ("duration_days", "median duration ", " days"),
+        ("duration_days", "median duration ", "day"),
     ):
         row = course.get(measure)
         if row is not None and isinstance(row["median"], (int, float)):
+            after = f" {unit}{'' if row['median'] == 1 else 's'}" if unit else ""
             spread = "" if row["minimum"] is None else f"range {row['minimum']} to {row['maximum']}, "
-            said.append(f"{before}{row['median']:g}{after} ({spread}n = {row['subjects']})")
+            said.append(f"{words}{row['median']:g}{after} ({spread}n = {row['subjects']})")
     return "; ".join(said)
