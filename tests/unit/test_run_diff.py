@@ -160,6 +160,27 @@ def test_one_program_that_is_not_the_installed_one_and_cannot_be_reproduced() ->
     assert causes(diff, "core_adverse_events") == {("changed", "data", "rerun")}
 
 
+@pytest.mark.parametrize("is_earlier_first", [True, False])
+def test_what_an_earlier_program_did_and_what_the_data_did(is_earlier_first: bool) -> None:
+    """Three subjects: another grade; another word of the earlier program; both."""
+    subjects = ("01", "02", "03")
+    first = parts(*(event("Coma", "3", name) for name in subjects), subjects=subjects)
+    grades = {"01": "4", "02": "3", "03": "4"}
+    second = parts(*(event("Coma", grades[name], name) for name in subjects), subjects=subjects)
+    earlier, later = (first, second) if is_earlier_first else (second, first)
+    tables = make_side(earlier, "earlier").table
+    word = pl.when(pl.col("subject_id") != "01").then(pl.lit("earlier word")).otherwise("requires")
+    changed = {"core_event_grades": tables("core_event_grades").with_columns(word.alias("requires"))}
+    sides = [make_side(earlier, "earlier", EARLIER, changed), make_side(later, "later")]
+    diff = compare_runs(*(sides if is_earlier_first else sides[::-1]), TODAY)
+    rows = diff.rows.filter(pl.col("table_name") == "core_event_grades")
+    assert sorted(rows.select("subject_id", "cause", "cause_basis").rows()) == [
+        ("01", "data", "rerun"),
+        ("02", "code", "remainder"),
+        ("03", "data x code", "remainder"),
+    ]
+
+
 # -- what counts as a difference -------------------------------------------------------------------------
 
 
