@@ -78,7 +78,7 @@ def _orientation(scale: str, places: tuple[str, ...]) -> tuple[pl.Expr, pl.Expr,
     items_lo = pl.sum_horizontal(pl.col(f"{name}_lo").fill_null(0) for name in places)
     items_hi = pl.sum_horizontal(pl.col(f"{name}_hi").fill_null(1) for name in places)
     lo, hi = pl.col(f"{scale}_orientation_lo"), pl.col(f"{scale}_orientation_hi")
-    apart = ((lo > items_hi) | (hi < items_lo)).fill_null(value=False)
+    apart = ((lo < items_lo) | (hi > items_hi)).fill_null(value=False)
     low = pl.when(apart).then(pl.min_horizontal(lo, items_lo)).otherwise(pl.coalesce(lo, items_lo))
     high = pl.when(apart).then(pl.max_horizontal(hi, items_hi)).otherwise(pl.coalesce(hi, items_hi))
     return low, high, apart
@@ -96,7 +96,7 @@ def _total(
         pl.col(f"{name}_lo").is_not_null() for name in (*places, *parts, f"{scale}_orientation")
     )
     lo, hi = pl.col(f"{scale}_total_lo"), pl.col(f"{scale}_total_hi")
-    off = (scored & ((lo > items_hi) | (hi < items_lo))).fill_null(value=False)
+    off = (scored & ((lo < items_lo) | (hi > items_hi))).fill_null(value=False)
     low = pl.when(off).then(pl.min_horizontal(lo, items_lo)).otherwise(pl.coalesce(lo, items_lo))
     high = pl.when(off).then(pl.max_horizontal(hi, items_hi)).otherwise(pl.coalesce(hi, items_hi))
     return low, high, scored | lo.is_not_null(), off | (lo.is_null() & apart)

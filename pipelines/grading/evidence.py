@@ -156,7 +156,8 @@ def derive_alone(
     assessments.
     """
     in_window = contributions.filter(pl.col("window_status") != "late")
-    assessed = evidence.moments.select(SUBJECT).unique()
+    unread = pl.col("reason") == "rejected_assessment"
+    assessed = pl.concat([evidence.moments.select(SUBJECT), withheld.filter(unread).select(SUBJECT)]).unique()
     if assessed.is_empty():
         return combine_intervals(in_window, frame)
     events = evidence.events.join(assessed, on=SUBJECT, how="semi").with_columns(
@@ -166,8 +167,9 @@ def derive_alone(
     placed = evidence.placements.join(assessed, on=SUBJECT, how="semi")
     windows = _replace_revised(limit_to_window(_with_intervals(placed, graded)), evidence.revised.clear())
     mine = frame.join(assessed, on=SUBJECT, how="semi")
+    of_rows = withheld.filter(~unread)
     part = derive_contributions(
-        graded, windows, evidence.moments.clear(), evidence.moment_windows.clear(), withheld, mine
+        graded, windows, evidence.moments.clear(), evidence.moment_windows.clear(), of_rows, mine
     ).filter(pl.col("window_status") != "late")
     others = combine_intervals(in_window, frame.join(assessed, on=SUBJECT, how="anti"))
     return pl.concat([others, combine_intervals(part, mine)])

@@ -126,14 +126,21 @@ def _finish(
     values disagree has no point unless it is exact.
     """
     is_open = ~pl.col("has_value")
+    # Beside a value that was read, another of the domain could not be: it may have been anything.
+    may_be_more = pl.col("has_value") & pl.col("has_bad") & (pl.col("low") < 4)
     cases = [(pl.col("has_bad"), "impossible_score"), (pl.col("disagrees"), "scores_disagree"), *reasons]
     return (
         frame.with_columns(
             pl.when(is_open).then(0).otherwise("low").alias("low"),
-            pl.when(~is_open & (~pl.col("disagrees") | (pl.col("low") == pl.col("high"))))
+            pl.when(~is_open & ~may_be_more & (~pl.col("disagrees") | (pl.col("low") == pl.col("high"))))
             .then("point")
             .alias("point"),
-            pl.when(is_open).then(4).otherwise("high").alias("high"),
+            pl.when(is_open)
+            .then(4)
+            .when(may_be_more)
+            .then(pl.max_horizontal("high", pl.lit(4)))
+            .otherwise("high")
+            .alias("high"),
             pl.when(is_open).then(pl.lit(rules.ASSESS_IMPOSSIBLE)).otherwise(pl.lit(rule)).alias("rule_id"),
         )
         .with_columns(
@@ -307,14 +314,14 @@ def derive_bedside(values: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame
         high.alias("high"),
         stated.alias("has_value"),
     )
-    disagrees = (pl.col("high") < pl.col("_beside_low")).fill_null(value=False)
+    below = (high < pl.col("_beside_low")).fill_null(value=False)
     found = [
         _finish(
             astct,
             "all",
             rules.BEDSIDE,
-            [(disagrees, "bedside_disagrees"), (pl.col("high") == 5, "fatal_report")],
-            pl.when(pl.col("high") == 5).then(pl.lit("cause of death adjudication")),
+            [(below, "bedside_disagrees"), (high == 5, "fatal_report")],
+            pl.when(high == 5).then(pl.lit("cause of death adjudication")),
         )
     ]
     alone = ~stated & pl.col("cres_grade_lo").is_not_null() & pl.col("_beside_low").is_null()

@@ -116,7 +116,11 @@ def read_moment(
 
 
 def flag_damage(reading: Reading) -> Reading:
-    return replace(reading, reasons=reading.reasons | {"impossible_score"})
+    """What could not be read may have been anything; a score is its own measure."""
+    found = reading.interval
+    if reading.domain != "cognition" and found.low < 4:
+        found = Interval(found.low, None, max(found.high, 4))
+    return replace(reading, interval=found, reasons=reading.reasons | {"impossible_score"})
 
 
 def damaged_domains(items: Items, population: str) -> set[str]:

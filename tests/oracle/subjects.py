@@ -56,7 +56,8 @@ def grade_subject(
             mine, moments, alone = (of_status(entries, *COUNTED) for entries in here)
             counted = {entry.row["event_id"] for entry in mine}
             late = {entry.row["event_id"] for entry in of_status(here[0], "late")} - counted
-            by_events = summarise(_parts(alone) + doubts, is_dated)
+            of_rows = [doubt for doubt in doubts if "rejected_assessment" not in doubt.reasons]
+            by_events = summarise(_parts(alone) + of_rows, is_dated)
             found.append(
                 {
                     "study_id": subject["study_id"],
