@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -24,7 +25,7 @@ from pipelines.study_reports import make_study_report
 from schemas.errors import StoreError
 from schemas.registry import CHECKED_TABLES
 from tests.end_to_end.added_terms import NEW, STUDY
-from tests.end_to_end.homes import Tables
+from tests.end_to_end.homes import Tables, ask, regrade, write_study
 from warehouse.reader import open_run
 from warehouse.run_store import RunStore
 from warehouse.selection import release_of
@@ -222,6 +223,55 @@ def test_parts_add_up_to_their_totals(shown: Document) -> None:
         for row in records(table):
             parts = [int(str(row[name])) for name in counts if name != "total"]
             assert sum(parts) == row["total"], (chapter.chapter_id, table.table_id, row)
+
+
+def require_one_denominator(chapter: Chapter) -> None:
+    """Every table that counts subjects of the primary window counts the same ones."""
+    tables = tables_of(chapter)
+    wanted = record(tables["headline"], measure="ICANS point")["denominator"]
+    assert wanted
+    assert {row["total"] for row in records(tables["changes"]) if row["comparator_set"] == "broad"} == {
+        wanted
+    }
+    assert {row["denominator"] for row in records(tables["outcomes"])} == {wanted}
+    assert record(tables["shift_subjects"], source_grade="total")["total"] == wanted
+    assert sum(int(str(row["subjects"])) for row in records(tables["flow"])) == wanted
+    assert {row["denominator"] for row in records(tables["forest"]) if row["grouping"] == "all"} == {wanted}
+    assert {row["denominator"] for row in records(tables["sensitivity_attribution"])} == {wanted}
+
+
+def test_all_tables_count_the_same_subjects(shown: Document) -> None:
+    for chapter in shown.chapters:
+        require_one_denominator(chapter)
+
+
+def test_without_a_subject_table_those_with_an_event_are_counted(tmp_path: Path) -> None:
+    files = {
+        "study.yaml": (
+            "study: NO-DM\n"
+            "files:\n"
+            "  - {path: ae.csv, role: adverse_events}\n"
+            "  - {path: ex.csv, role: infusions}\n"
+            'grading: {scale: ctcae, version: "4.03"}\n'
+            "infusions: {source: table}\n"
+        ),
+        "ae.csv": (
+            "USUBJID,AESEQ,AEDECOD,AEBODSYS,AETOXGR,AESTDTC,AEENDTC\n"
+            "S1,1,Confusion,Psychiatric disorders,3,2017-03-05,2017-03-07\n"
+            "S2,1,Nausea,Gastrointestinal disorders,1,2017-03-05,2017-03-07\n"
+            "S3,1,Confusion,Psychiatric disorders,0,2017-03-05,2017-03-07\n"
+        ),
+        "ex.csv": "USUBJID,EXTRT,EXSTDTC\nS1,CELLS,2017-03-01\nS2,CELLS,2017-03-01\nS4,CELLS,2017-03-01\n",
+    }
+    home = Home(tmp_path)
+    write_study(home, "NO-DM", files)
+    assert regrade(home, "run").exit_code == 0
+    (chapter,) = make_study_report(home, show_ids=True).chapters
+    require_one_denominator(chapter)
+    row = record(tables_of(chapter)["headline"], measure="ICANS point")
+    assert (row["any_subjects"], row["denominator"]) == (1, 2)
+    shift = ask(home, "SELECT sum(subjects) AS n FROM out_grade_shift WHERE comparator_set = 'broad'")
+    assert shift.item() == 2
 
 
 @pytest.mark.parametrize("study", STUDIES)

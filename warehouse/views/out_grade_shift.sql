@@ -1,4 +1,9 @@
 CREATE VIEW out_grade_shift AS
+WITH reported AS (
+  SELECT DISTINCT run_id, study_id, subject_id
+  FROM core_adverse_events
+  WHERE grade IS NULL OR grade > 0
+)
 SELECT
   scale.study_id,
   scale.comparator_set,
@@ -16,7 +21,12 @@ SELECT
 FROM diff_scale_subjects AS scale
 JOIN core_studies AS study USING (run_id, study_id)
 JOIN core_runs AS run USING (run_id, study_id)
-WHERE run.is_current AND scale.is_primary_window AND scale.is_infused
+LEFT JOIN reported USING (run_id, study_id, subject_id)
+WHERE run.is_current AND scale.is_primary_window
+  AND CASE
+    WHEN study.denominator = 'infused subjects' THEN scale.is_infused
+    ELSE reported.subject_id IS NOT NULL
+  END
 GROUP BY scale.study_id, scale.comparator_set, scale.window_days, 4, 5
 ORDER BY scale.study_id, scale.comparator_set, 4, 5;
 
