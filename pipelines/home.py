@@ -55,6 +55,11 @@ class Home:
         return self.root / "meddra"
 
     @property
+    def reports(self) -> Path:
+        """Pages of the studies, written after publishing; derived, without subject ids."""
+        return self.root / "reports"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME: run history of the orchestrator; holds no results."""
         return self.root / ".dagster"

@@ -10,6 +10,15 @@ from typing import Final
 
 from pipelines.assets.mapping_releases import mapping_diffs, mapping_impact, mapping_releases
 from pipelines.assets.published import published
+from pipelines.assets.reports import run_diff_report, scale_diff_report
 from pipelines.assets.stages import STAGE_ASSETS
 
-ASSETS: Final = [mapping_releases, *STAGE_ASSETS, mapping_diffs, mapping_impact, published]
+ASSETS: Final = [
+    mapping_releases,
+    *STAGE_ASSETS,
+    mapping_diffs,
+    mapping_impact,
+    published,
+    scale_diff_report,
+    run_diff_report,
+]

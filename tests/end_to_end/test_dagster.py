@@ -15,7 +15,7 @@ import pytest
 
 from mappings.loader import list_releases
 from mappings.problem import Problem
-from pipelines import mapping_comparisons, stages
+from pipelines import mapping_comparisons, report_pages, stages
 from pipelines.assets.metadata import PREVIEW_COLUMNS, table_schema
 from pipelines.checks import (
     CHECK_SPECS,
@@ -37,6 +37,7 @@ from warehouse.run_store import RunStore
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MAPPING_ASSETS = ("mapping_releases", "mapping_diffs", "mapping_impact")
+REPORTS = ("scale_diff_report", "run_diff_report")
 PARALLEL = ("P1", "P2", "P3", "P4")
 RUN_ONE = """
 import sys
@@ -100,9 +101,10 @@ def test_the_code_location_loads_with_the_assets_in_order() -> None:
     dg.Definitions.validate_loadable(defs)
     graph = defs.resolve_asset_graph()
     order = [key.to_user_string() for key in graph.toposorted_asset_keys]
-    assert sorted(order) == sorted([*STAGES, *MAPPING_ASSETS, "published"])
+    assert sorted(order) == sorted([*STAGES, *MAPPING_ASSETS, "published", *REPORTS])
     assert [name for name in order if name in STAGES] == list(STAGES)
-    assert {name for name in order if graph.get(dg.AssetKey(name)).partitions_def == STUDIES} == set(STAGES)
+    partitioned = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def == STUDIES}
+    assert partitioned == {*STAGES, *REPORTS}
 
 
 def test_pyproject_names_the_code_location() -> None:
@@ -290,6 +292,70 @@ def test_a_comparison_that_fails_costs_no_publication(
     assert ask(home, "SELECT * FROM diff_mapping_studies").is_empty()
 
 
+def test_reports_are_pages_that_open_from_the_metadata(done: Materialised) -> None:
+    shown = done.described("scale_diff_report")
+    page = Path(str(shown["path"].value))
+    assert shown["page"].value == page.as_uri()
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    for secret in ("S0001", "S0002", "S0003", NARRATIVE):
+        assert secret not in text
+    assert isinstance(shown["tables"].value, int)
+    assert shown["tables"].value > 10
+    # A first run has nothing to be compared with, which is no failure.
+    assert set(done.metadata("run_diff_report")) == {"tables", "figures"}
+    assert all(done.checks()[asset, "report_made"].passed for asset in REPORTS)
+
+
+def test_a_second_run_is_compared_with_the_first(tmp_path: Path) -> None:
+    home = Home(tmp_path).ensure()
+    with dg.DagsterInstance.ephemeral() as instance:
+        for grade in ("3", "4"):
+            write_tiny_study(home, "TINY", grade)
+            register_studies(instance, home)
+            result = job().execute_in_process(
+                partition_key="TINY",
+                instance=instance,
+                resources={"data_home": DataHome(path=str(tmp_path))},
+            )
+            assert result.success
+    (event,) = result.asset_materializations_for_node("run_diff_report")
+    page = Path(str(event.metadata["path"].value)).read_text(encoding="utf-8")
+    assert "ae.csv" in page
+    assert "S0001" not in page
+
+
+def test_a_report_that_fails_costs_neither_run_nor_publication(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("S0001")
+
+    for name in ("make_study_report", "compare_stored_runs"):
+        monkeypatch.setattr(report_pages, name, broken)
+    home = Home(tmp_path).ensure()
+    with dg.DagsterInstance.ephemeral() as instance:
+        for grade in ("3", "4"):
+            write_tiny_study(home, "TINY", grade)
+            register_studies(instance, home)
+            result = job().execute_in_process(
+                partition_key="TINY", instance=instance, resources={"data_home": DataHome(path=str(tmp_path))}
+            )
+    assert result.success
+    said = {
+        check.asset_key.to_user_string(): (check.passed, check.metadata["failure"].value)
+        for check in (
+            event.asset_check_evaluation_data
+            for event in result.all_events
+            if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        )
+        if check.check_name == "report_made"
+    }
+    refused = (False, "unexpected ZeroDivisionError. Next: report this defect")
+    assert said == dict.fromkeys(REPORTS, refused)
+    assert ask(home, "SELECT max(source_grade) FROM diff_scale_subjects").item() == 4
+
+
 def test_the_list_of_rules_is_that_of_the_sources() -> None:
     named: set[str] = set()
     for source in (CHECKOUT / "pipelines" / "ingest").rglob("*.py"):
@@ -378,6 +444,6 @@ def test_a_process_per_step_is_a_matter_of_configuration(tmp_path: Path) -> None
         )
         assert result.success
         own = [event for event in result.all_events if event.event_type_value == "STEP_WORKER_STARTING"]
-        assert len(own) == len(STAGES) + len(MAPPING_ASSETS) + 1
+        assert len(own) == len(STAGES) + len(MAPPING_ASSETS) + 1 + len(REPORTS)
     with duckdb.connect(str(home.database), read_only=True) as connection:
         assert connection.execute("SELECT count(*) FROM core_event_grades").fetchall() == [(3,)]
