@@ -73,7 +73,7 @@ def _chapter(diff: RunDiff, subject_ids: SubjectIds) -> Chapter:
         ("Mapping release", _moved(diff.a.release_id, diff.b.release_id)),
         ("Review status", _moved(a["mapping_review_status"], b["mapping_review_status"])),
         ("Data cut", _moved(*(row["data_cutoff"] or "not given" for row in (a, b)))),
-        ("Program", _moved(diff.a.code_version, diff.b.code_version)),
+        ("Program", _programs(diff)),
         ("Differ in", ", ".join(diff.components) or "nothing"),
     )
     sections = [_parts(diff), _headline(diff, subject_ids), _counts(diff), _transitions(diff, subject_ids)]
@@ -90,6 +90,14 @@ def _chapter(diff: RunDiff, subject_ids: SubjectIds) -> Chapter:
 
 def _moved(before: str, after: str) -> str:
     return before if before == after else f"{before} -> {after}"
+
+
+def _programs(diff: RunDiff) -> str:
+    """Versions of the program; with digests where two programs have one version."""
+    a, b = diff.a, diff.b
+    if a.code_version == b.code_version and a.code_sha256 != b.code_sha256:
+        return f"{a.code_version} {a.code_sha256[:SHORT]} -> {b.code_version} {b.code_sha256[:SHORT]}"
+    return _moved(a.code_version, b.code_version)
 
 
 def _sentences(diff: RunDiff) -> list[Sentence]:
@@ -124,7 +132,9 @@ def _losing(diff: RunDiff) -> list[dict[str, Any]]:
 
 def _differ_in(diff: RunDiff) -> str:
     if diff.components == ("code",):
-        return f"The runs differ in the program only: {_moved(diff.a.code_version, diff.b.code_version)}."
+        return f"The runs differ in the program only: {_programs(diff)}."
+    if "code" in diff.components:
+        return f"The runs differ in {_listed(list(diff.components))} ({_programs(diff)})."
     return f"The runs differ in {_listed(list(diff.components))}."
 
 

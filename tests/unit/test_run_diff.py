@@ -322,6 +322,14 @@ def test_a_release_that_the_manifest_names_is_a_release_not_a_setting() -> None:
     assert find_components(make_side(first, "a"), make_side(second, "b")) == ("release",)
 
 
+def test_two_programs_of_one_version_are_told_apart_by_their_digests() -> None:
+    made = parts(event("Coma", "3"))
+    old, new = make_side(made, "a", EARLIER), make_side(made, "b")
+    document = build_run_report(compare_runs(replace(old, code_version=new.code_version), new, TODAY))
+    said = document.chapters[0].sentences[0].text
+    assert said == f"The runs differ in the program only: 0.1.0 {'b' * 12} -> 0.1.0 {'c' * 12}."
+
+
 # -- names -----------------------------------------------------------------------------------------------
 
 
