@@ -28,7 +28,7 @@ from pipelines.stages import code_sha256, read_layers, rebuild_raw_study
 from schemas.errors import RegradeError, StoreError
 from schemas.registry import TABLES
 from schemas.vocabulary import STUDY_ID_PATTERN
-from warehouse.run_store import RunStore, StoredRun
+from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun
 from warehouse.selection import release_of
 
 _PREFIX = re.compile(r"[0-9a-f]{4,64}")
@@ -156,6 +156,14 @@ def _once(make: Callable[[], RawStudy]) -> Callable[[], RawStudy]:
 
 
 def _require_tables(run: StoredRun) -> Callable[[str], pl.DataFrame]:
+    """Reader of the run's tables, each read and verified once; all that are compared have today's columns."""
+    layout = run.identity["parameters"].get("run_format")
+    if layout != RUN_FORMAT:
+        raise StoreError(
+            f"the run has the layout {layout}, this version of the program reads {RUN_FORMAT}",
+            file=str(run.folder),
+            next_action=f"run the inputs of that run again (regrade run {run.study_id}), then compare",
+        )
     for name in {one.name for one in (*SUBJECT_TABLES, *STUDY_TABLES)}:
         stored = run.tables.get(name)
         schema = None if stored is None else pl.read_parquet_schema(run.folder / stored.file)

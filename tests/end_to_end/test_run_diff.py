@@ -378,3 +378,13 @@ def test_a_run_of_other_columns(tiny: Home) -> None:
     store.seal(STUDY, old, first.identity, {"all": files})
     message = refused(tiny, STUDY, old)
     assert "another version of the program made the run: its table core_subject_grades" in message
+
+
+def test_a_run_of_another_layout(tiny: Home) -> None:
+    store = RunStore(tiny.runs)
+    first = store.current(STUDY)
+    assert first is not None
+    old = "2" * 64
+    files = store.write_stage(STUDY, old, "all", {name: first.table(name) for name in first.tables})
+    store.seal(STUDY, old, {**first.identity, "parameters": {"run_format": 0}}, {"all": files})
+    assert "the run has the layout 0" in refused(tiny, STUDY, old)
