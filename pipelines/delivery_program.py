@@ -17,10 +17,24 @@ from pipelines.stages import code_version
 _ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = ("schemas", "mappings", "pipelines", "warehouse")
 _SUFFIXES: Final = frozenset(
-    {".py", ".sql", ".tsv", ".yaml", ".md", ".j2", ".css", ".js", ".json", ".lock", ".lines", ".sha256"}
+    {
+        ".py",
+        ".sql",
+        ".html",
+        ".tsv",
+        ".yaml",
+        ".md",
+        ".j2",
+        ".css",
+        ".js",
+        ".json",
+        ".lock",
+        ".lines",
+        ".sha256",
+    }
 )
-_NOT_THE_PROGRAM: Final = ("landing", "demo", "runs", "mappings", "meddra")
-"""Folders of `warehouse/` that are a data home's, or make the studies that ship."""
+_NOT_THE_PROGRAM: Final = ("landing", "demo", "runs", "reports", "mappings", "meddra", "icans.duckdb.json")
+"""What in `warehouse/` is a data home's, or makes the studies that ship."""
 LIBRARIES: Final = (
     *("dagster", "duckdb", "fastexcel", "filelock", "jinja2", "pandera", "polars", "pyarrow", "pydantic"),
     *("pyreadstat", "rapidfuzz", "rich", "ruamel.yaml", "scipy", "typer", "xlsxwriter"),
