@@ -20,7 +20,7 @@ from pipelines.ingest.checking import check_study
 from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import read_manifest, read_study
 from schemas.manifest import parse_manifest
-from tests.end_to_end.homes import CHECKOUT, Tables
+from tests.end_to_end.homes import CHECKOUT, Tables, ask
 from tests.end_to_end.test_cli_demo import ASSESSED, FIGURES
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -49,7 +49,7 @@ DATA = {
     "suppae.csv": "USUBJID,IDVAR,IDVARVAL,QNAM,QVAL\nS1,AESEQ,1,ICANSGR,2\n",
 }
 """Files as the README's assessment entries describe them, each of a patient with ICE 5 who wakes to voice."""
-OWN_STUDY = ("init", "run", "ui", "status", "mappings")
+OWN_STUDY = ("init", "run", "ui", "status", "mappings", "export", "deliver", "verify")
 """Commands of the README that need a study of one's own or do more than ask."""
 
 
@@ -123,7 +123,35 @@ def test_a_question_of_the_readme_has_an_answer(shipped_home: Home, words: list[
     assert len(done.stdout.splitlines()) > 1
 
 
+def statements() -> list[str]:
+    (block,) = blocks("sql")
+    return [part.strip() for part in block.split(";") if part.strip()]
+
+
+@pytest.mark.parametrize("statement", statements(), ids=lambda text: text.splitlines()[0][3:])
+def test_a_query_of_the_readme_has_an_answer(shipped_home: Home, statement: str) -> None:
+    assert statement.startswith("-- ")
+    answer = ask(shipped_home, statement)
+    assert answer.height > 0
+    assert answer.width >= 3
+
+
+def test_a_delivery_as_the_readme_shows_it(
+    shipped_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    shown = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/regrade ")]
+    wanted = [words for words in shown if words[0] in ("export", "deliver", "verify")]
+    assert [words[0] for words in wanted] == ["export", "deliver", "verify", "verify"]
+    for words in wanted:
+        done = CliRunner().invoke(app, [*words, "--home", str(shipped_home.root)])
+        assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["copies", "delivered"]
+
+
 def test_there_are_questions() -> None:
+    assert len(statements()) == 8
     assert len(commands()) >= 8
 
 
