@@ -84,7 +84,7 @@ def test_a_score_takes_its_arousal_from_the_moment_then_from_the_day() -> None:
 
 
 def test_a_value_that_cannot_be_leaves_the_domain_open() -> None:
-    """[4.1] ICE 12, or a text that is no value; where another item measures the domain, that one decides."""
+    """[4.1] ICE 12, or a text that is no value; beside another item of the domain it may have been anything."""
     assert_moments(
         """
         | items                                    | => | domain        | low | point | high | rule_id             |
@@ -92,7 +92,9 @@ def test_a_value_that_cannot_be_leaves_the_domain_open() -> None:
         | ice_total=!12                            | => | cognition     | 0   |       | 4    | K-ASSESS-IMPOSSIBLE |
         | arousal=?                                | => | consciousness | 0   |       | 4    | K-ASSESS-IMPOSSIBLE |
         | astct_grade=!7                           | => | all           | 0   |       | 4    | K-ASSESS-IMPOSSIBLE |
-        | motor_power_mrc=!9, focal_weakness=none  | => | motor         | 0   | 0     | 0    | K-MOTOR             |
+        | motor_power_mrc=!9, focal_weakness=none  | => | motor         | 0   |       | 4    | K-MOTOR             |
+        | papilloedema=?, imaging_oedema=focal     | => | icp           | 3   |       | 4    | K-ICP               |
+        | motor_power_mrc=!9, focal_weakness=deep  | => | motor         | 4   | 4     | 4    | K-MOTOR             |
         | arousal=?, astct_grade=2                 | => | all           | 2   | 2     | 2    | K-BEDSIDE           |
         """  # noqa: E501
     )
