@@ -76,7 +76,8 @@ def _described(page: Page | None) -> dict[str, dg.MetadataValue]:
 scale_diff_report = _report_asset(
     "scale_diff_report",
     write_study_page,
-    "What regrading changes in the study, as a page with pseudonyms in place of subject ids.",
+    "What regrading changes in the study, as a page with pseudonyms in place of subject ids. A browser that "
+    "follows no file link from here opens the path.",
 )
 run_diff_report = _report_asset(
     "run_diff_report",

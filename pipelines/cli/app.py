@@ -19,7 +19,8 @@ from pipelines.cli.mappings import group as mappings_group
 
 EPILOG = (
     "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
-    "line is wrong; 130 interrupted. "
+    "line is wrong; 130 interrupted. Commands that compare (diff, verify): 0 identical, 1 differs, "
+    "2 could not compare. "
     "The data home is --home, else REGRADE_HOME, else warehouse/ of the checkout. "
     "REGRADE_DEBUG=1 shows the details of an unexpected error. "
     "Results are for research and safety review; no mapping release is clinically reviewed unless it says so."

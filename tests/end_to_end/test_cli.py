@@ -79,6 +79,8 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr
     for command in ("demo", "init", "run", "publish", "explain", "status", "sql", "ui", "mappings"):
         assert f"  {command} " in done.stdout
+    for command in ("export", "deliver", "verify", "report", "diff"):
+        assert f"  {command} " in done.stdout
     assert "Exit codes: 0" in done.stdout
 
 

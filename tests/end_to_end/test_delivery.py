@@ -104,6 +104,11 @@ def test_everything_is_there_and_listed(home: Home, original: Path) -> None:
         landed = home.landing / "TINY" / name
         assert (original / "landing" / "TINY" / name).read_bytes() == landed.read_bytes()
     assert "program/pipelines/grading/kernel.py" in names
+    of_a_home = ("landing", "runs", "reports", "mappings", "meddra", "icans.duckdb")
+    inside = [name.removeprefix("program/warehouse/") for name in names]
+    assert not [
+        name for name in inside if name.startswith(of_a_home) and f"program/warehouse/{name}" in names
+    ]
     assert f"releases/{record['identity']['release']['release_id']}/grades.tsv" in names
     assert "Nothing: the study uses no licensed dictionary." in (original / "README.md").read_text()
 
