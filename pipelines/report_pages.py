@@ -7,6 +7,7 @@ subject identifier: subjects have pseudonyms. Files are derived and can be delet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,14 @@ class Page:
 def write_study_page(home: Home, study_id: str) -> Page:
     """The scale-diff report of a published study. Raises `StoreError` where it cannot be made or written."""
     return _write(make_study_report(home, [study_id]), home.reports / study_id / "scale_diff")
+
+
+def write_portfolio_page(home: Home, studies: Sequence[str]) -> Page:
+    """The scale-diff report of several published studies and of all of them pooled.
+
+    Raises `StoreError` where it cannot be made or written.
+    """
+    return _write(make_study_report(home, studies), home.reports / "portfolio")
 
 
 def write_diff_page(home: Home, study_id: str) -> Page | None:

@@ -1,4 +1,4 @@
-"""`regrade demo`: the shipped studies, run, and what regrading changes, from the published file."""
+"""`regrade demo`: the shipped studies, run, what regrading changes, and the report of both as a page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from pipelines.cli.output import (
 from pipelines.cli.query import connect
 from pipelines.cli.running import Outcome, publish_or_say, run_all
 from pipelines.home import Home, resolve_home
-from schemas.errors import StoreError
+from pipelines.report_pages import write_portfolio_page
+from schemas.errors import RegradeError, StoreError
 
 SUMMARY: Final = """
 WITH counted AS (
@@ -103,8 +104,20 @@ def run_demo(home_option: str | None, as_json: bool) -> int:
     published = publish_or_say(home)
     failed = published is None or any(outcome.error for outcome in outcomes)
     if published is not None:
-        _print_summary(home, outcomes, as_json)
+        named = [outcome.study_id for outcome in outcomes if not outcome.error]
+        report = _write_report(home, named) if named else None
+        failed = failed or report is None
+        _print_summary(home, outcomes, report, as_json)
     return FAILED if failed else OK
+
+
+def _write_report(home: Home, studies: Sequence[str]) -> Path | None:
+    """The page of these studies; None, with a message, where it cannot be made: the summary still stands."""
+    try:
+        return write_portfolio_page(home, studies).page
+    except RegradeError as failure:
+        say(f"regrade: {failure}")
+        return None
 
 
 def shipped_landing() -> Path:
@@ -148,7 +161,7 @@ def land_shipped_studies(home: Home, shipped: Path) -> list[str]:
     return names
 
 
-def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> None:
+def _print_summary(home: Home, outcomes: Sequence[Outcome], report: Path | None, as_json: bool) -> None:
     with connect(home) as connection:
         connection.execute(SUMMARY, [[outcome.study_id for outcome in outcomes]])
         columns = [column[0] for column in connection.description or ()]
@@ -164,6 +177,7 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
                 "summary": records(columns, rows),
                 "studies": [asdict(outcome) for outcome in outcomes],
                 "database": str(home.database),
+                "report": None if report is None else str(report),
                 "mapping_releases": lines,
             }
         )
@@ -182,5 +196,7 @@ def _print_summary(home: Home, outcomes: Sequence[Outcome], as_json: bool) -> No
             )
     for line in lines:
         print(line)
+    if report is not None:
+        print(f"report    {visible(report)}")
     if any(outcome.error for outcome in outcomes):
         say("regrade: a study failed; its row, if any, is from an earlier run")

@@ -38,8 +38,12 @@ def test_demo_lands_the_shipped_studies_and_sums_them_up(demo: tuple[Home, Resul
         "unmapped",
     ]  # fmt: skip
     assert [line.rsplit(maxsplit=2)[0] for line in lines[: len(labels)]] == labels
-    assert lines[-1].startswith("mapping release ")
-    assert lines[-1].endswith("under review, not clinically reviewed")
+    assert lines[-2].startswith("mapping release ")
+    assert lines[-2].endswith("under review, not clinically reviewed")
+    page = home.reports / "portfolio" / "report.html"
+    assert lines[-1] == f"report    {page}"
+    text = page.read_text(encoding="utf-8")
+    assert all(study in text for study in shipped)
     assert str(home.database) in done.stdout
     for study in shipped:
         assert str(Tables(home, study).run.folder) in done.stdout
