@@ -49,7 +49,8 @@ DATA = {
     "suppae.csv": "USUBJID,IDVAR,IDVARVAL,QNAM,QVAL\nS1,AESEQ,1,ICANSGR,2\n",
 }
 """Files as the README's assessment entries describe them, each of a patient with ICE 5 who wakes to voice."""
-OWN_STUDY = ("init", "run", "ui", "status", "mappings", "export", "deliver", "verify")
+REPORTS = ("report", "diff")
+OWN_STUDY = ("init", "run", "ui", "status", "mappings", "export", "deliver", "verify", *REPORTS)
 """Commands of the README that need a study of one's own or do more than ask."""
 
 
@@ -114,6 +115,24 @@ def commands() -> list[list[str]]:
     lines = [line for block in blocks("bash") for line in block.splitlines()]
     found = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/regrade ")]
     return [words for words in found if words[0] not in OWN_STUDY and "MY-STUDY" not in words]
+
+
+def test_the_reports_of_the_readme_are_made(
+    shipped_home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order they stand: the third is made from the first, a study that was run once has no diff."""
+    monkeypatch.chdir(tmp_path)
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    calls = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith(".venv/bin/regrade ")]
+    reports = [words for words in calls if words[0] in REPORTS]
+    codes = [
+        CliRunner().invoke(app, [*words, "--home", str(shipped_home.root)]).exit_code for words in reports
+    ]
+    assert [words[0] for words in reports] == ["report", "report", "report", "diff"]
+    assert codes == [0, 0, 0, 2]
+    first, again = (tmp_path / name / "report.html" for name in ("report", "again"))
+    assert first.read_bytes() == again.read_bytes()
+    assert (tmp_path / "public" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("words", commands(), ids=lambda words: " ".join(words)[:60])

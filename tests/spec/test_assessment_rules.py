@@ -84,7 +84,7 @@ def test_a_score_takes_its_arousal_from_the_moment_then_from_the_day() -> None:
 
 
 def test_a_value_that_cannot_be_leaves_the_domain_open() -> None:
-    """[4.1] ICE 12, or a text that is no value; beside another item of the domain it may have been anything."""
+    """[4.1] ICE 12, or a text that is no value; beside another item it may have been anything."""
     assert_moments(
         """
         | items                                    | => | domain        | low | point | high | rule_id             |
