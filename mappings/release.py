@@ -13,7 +13,7 @@ import polars as pl
 from mappings.meddra import Meddra
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by sha256; as an object it is only itself
 class Release:
     """One mapping release, with the private overlays and the dictionary of a study where it has them.
 

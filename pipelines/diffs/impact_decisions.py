@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from mappings.release import Release
-from pipelines.grading.decisions import DecisionTable
+from pipelines.grading.decisions import DecisionTable, decisions_of
 from pipelines.grading.events import SUBJECT, derive_decisions
 from pipelines.grading.terms import CODED_COLUMNS, TERM_COLUMNS, resolve_terms
 from schemas.base import SEPARATOR
@@ -115,7 +115,7 @@ def decide_combinations(
     A rejected row can only be harmless or not; that is all its decision says.
     """
     resolved = resolve_terms(combinations, release, verbatim_terms=manifest.grading.verbatim_terms)
-    table = DecisionTable(release, manifest.grading.conventions)
+    table = decisions_of(release, manifest.grading.conventions)
     concepts = release.tables["map_concepts"].select("concept_id", "cause_role", "is_broad", "is_core")
     decided = (
         derive_decisions(resolved, table)

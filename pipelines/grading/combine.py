@@ -13,7 +13,7 @@ import polars as pl
 from mappings.release import Release
 from pipelines.grading import rules
 from pipelines.grading.assessments import EVERY_DOMAIN, MOMENT_DOMAIN
-from pipelines.grading.decisions import DecisionTable
+from pipelines.grading.decisions import decisions_of
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, compute_joined
 from pipelines.grading.terms import resolve_terms
@@ -48,7 +48,7 @@ def derive_withheld(
         ),
     )
     resolved = resolve_terms(rows, release, verbatim_terms=manifest.grading.verbatim_terms)
-    table = DecisionTable(release)
+    table = decisions_of(release)
     resolved = resolved.join(populations, on=SUBJECT, how="left", validate="m:1").with_columns(
         pl.col("population").fill_null("unknown")
     )

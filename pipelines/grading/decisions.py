@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from mappings.release import Release
 from pipelines.grading import rules
@@ -258,6 +259,18 @@ class DecisionTable:
         if population == "child":
             ladder = ladder | by_version.get((version, "child"), {})
         return ladder
+
+
+_TABLES: WeakKeyDictionary[Release, dict[frozenset[str], DecisionTable]] = WeakKeyDictionary()
+
+
+def decisions_of(release: Release, conventions: Iterable[str] = ()) -> DecisionTable:
+    """The decisions of a release under declared conventions, built once: a study is graded in batches."""
+    tables = _TABLES.setdefault(release, {})
+    declared = frozenset(conventions)
+    if declared not in tables:
+        tables[declared] = DecisionTable(release, declared)
+    return tables[declared]
 
 
 def decide_on_ladder(ladder: Ladder, recorded: Recorded) -> Decision:

@@ -11,7 +11,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from mappings.release import Release
-from pipelines.grading.decisions import Decision, DecisionTable, Recorded, out_of_scope, unmapped
+from pipelines.grading.decisions import (
+    Decision,
+    DecisionTable,
+    Recorded,
+    decisions_of,
+    out_of_scope,
+    unmapped,
+)
 from pipelines.grading.terms import resolve_terms
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
@@ -59,7 +66,7 @@ def derive_events(
     events = events.join(subjects, on=SUBJECT, how="left", validate="m:1").with_columns(
         pl.col("population").fill_null("unknown"), pl.col("vital_status").fill_null("unknown")
     )
-    events = derive_decisions(events, DecisionTable(release, manifest.grading.conventions))
+    events = derive_decisions(events, decisions_of(release, manifest.grading.conventions))
     concepts = release.tables["map_concepts"].select("concept_id", "cause_role", "is_broad", "is_core")
     return events.join(concepts, on="concept_id", how="left", validate="m:1").with_columns(
         pl.col("is_broad", "is_core").fill_null(value=False),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -191,6 +192,16 @@ def _in_version(entries: _Entries, version: str | None) -> list[_Entry]:
     return list(entries.values())
 
 
+_INDEXES: WeakKeyDictionary[Release, TermIndex] = WeakKeyDictionary()
+
+
+def index_of(release: Release) -> TermIndex:
+    """The index of a release, built once: a study is graded in batches."""
+    if release not in _INDEXES:
+        _INDEXES[release] = TermIndex(release)
+    return _INDEXES[release]
+
+
 def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool) -> pl.DataFrame:
     """Add the columns of RESOLVED_SCHEMA to every row.
 
@@ -198,7 +209,7 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
     Without `verbatim_terms` a verbatim term never decides; it only names the row on the work list
     when nothing is coded.
     """
-    index = TermIndex(release)
+    index = index_of(release)
     is_coded = pl.any_horizontal(pl.col(name).is_not_null() for name in CODED_COLUMNS)
     shown = pl.when(verbatim_terms | ~is_coded).then("verbatim_term")
     keyed = rows.with_columns(shown.alias("_verbatim"))

@@ -44,7 +44,7 @@ RELEASES = {
 }
 TERMS = {name: Terms.of(release) for name, release in RELEASES.items()}
 LISTED = [(row[1], row[0]) for row in (*DICTIONARY.lowest, *DICTIONARY.preferred)]
-TERMS["dictionary"] = Terms((*TERMS["small"].named, *LISTED, *LISTED), TERMS["small"].conventions)
+TERMS["dictionary"] = replace(TERMS["small"], named=(*TERMS["small"].named, *LISTED, *LISTED))
 SEEDS = range(60 if os.environ.get("REGRADE_LONG") else 3)
 CONTENT = {name: release_rows(release) for name, release in RELEASES.items()}
 
