@@ -1,0 +1,153 @@
+"""The pieces of work that are measured, each in a process of its own and beside its floor.
+
+    python -m tests.benchmarks.tasks NAME FOLDER     prints the costs as JSON
+
+What may live here: a task per line of the benchmark table. What may not: how often and in which order they
+run, and what is printed (`__main__`). A task takes the folder that `prepare` filled: `landing/BENCH` (raw
+files), `checked` (the checked tables of the same rows).
+
+The floor of a task is what no program can do without: polars streams the same Parquet files from disk to
+disk. It is measured just before and just after the task, in its process. A whole run has the raw files for
+floor, the kernel the checked tables.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from mappings.loader import load_release
+from pipelines.grading.kernel import grade_study
+from pipelines.home import Home
+from pipelines.ingest.study import read_manifest
+from pipelines.stages import run_study
+from tests.benchmarks.generator import STUDY, write_checked, write_study
+from tests.benchmarks.machine import Cost, Stopwatch, measure
+from warehouse.publisher import publish
+
+Costs = dict[str, Cost]
+KERNEL_TABLES: Final = ("core_event_grades", "core_subject_grades")
+OUTPUTS: Final = "outputs"
+
+
+def prepare(folder: Path, rows: int, seed: int) -> None:
+    """Raw files and checked tables of one size."""
+    write_study(folder / "landing" / STUDY, rows, seed)
+    write_checked(folder / "checked", rows, seed)
+
+
+def count_rows(folder: Path) -> dict[str, int]:
+    """Adverse-event rows as read, and those that passed the checks."""
+    files = {
+        "event_rows": folder / "landing" / STUDY / "ae.parquet",
+        "checked_rows": folder / "checked" / "core_adverse_events.parquet",
+    }
+    return {name: pl.scan_parquet(path).select(pl.len()).collect().item() for name, path in files.items()}
+
+
+def run_kernel(folder: Path) -> Costs:
+    """Checked Parquet in; terms, contributions, windows, subjects; events and subjects written."""
+    return _graded(folder, "kernel", KERNEL_TABLES)
+
+
+def run_all_tables(folder: Path) -> Costs:
+    """The same with every graded table made and written."""
+    return _graded(folder, "kernel, all tables", None)
+
+
+def _graded(folder: Path, name: str, tables: tuple[str, ...] | None) -> Costs:
+    release, manifest = load_release(), read_manifest(folder / "landing" / STUDY)
+    files = checked_files(folder)
+    target = _fresh(folder / OUTPUTS / "kernel")
+
+    def work() -> None:
+        checked = {table: pl.read_parquet(path) for table, path in files.items()}
+        for table, frame in grade_study(checked, release, manifest).items():
+            if tables is None or table in tables:
+                frame.write_parquet(target / f"{table}.parquet")
+
+    return _beside_floor(name, work, files, folder)
+
+
+def run_whole(folder: Path) -> Costs:
+    """Raw Parquet in, every stage, the run folder, the published DuckDB file."""
+    files = {path.stem: path for path in sorted((folder / "landing" / STUDY).glob("*.parquet"))}
+    home = Home(_fresh(folder / "home"))
+    home.landing.mkdir()
+    shutil.copytree(folder / "landing" / STUDY, home.landing / STUDY, copy_function=os.link)
+    costs: Costs = {}
+    _floor(files, folder)
+    before = _floor(files, folder)
+    watch, stages = Stopwatch(), ["plan"]
+
+    def note(stage: str) -> None:
+        costs[stages[-1]] = watch.lap()
+        stages.append(stage)
+
+    run_study(home, STUDY, progress=note)
+    costs[stages[-1]] = watch.lap()
+    costs["publish"] = measure(lambda: publish(home))
+    whole = Cost(
+        sum(cost.seconds for cost in costs.values()),
+        sum(cost.processor for cost in costs.values()),
+        max(cost.peak_mib for cost in costs.values()),
+    )
+    return {**costs, "whole run": whole, "floor before": before, "floor after": _floor(files, folder)}
+
+
+def _beside_floor(name: str, work: Callable[[], None], files: Mapping[str, Path], folder: Path) -> Costs:
+    _floor(files, folder)  # the first call of all pays for starting threads
+    before = _floor(files, folder)
+    cost = measure(work)
+    return {name: cost, "floor before": before, "floor after": _floor(files, folder)}
+
+
+def _floor(files: Mapping[str, Path], folder: Path) -> Cost:
+    target = _fresh(folder / "copies")
+
+    def copy() -> None:
+        for name, path in files.items():
+            pl.scan_parquet(path).sink_parquet(target / f"{name}.parquet")
+
+    return measure(copy)
+
+
+def checked_files(folder: Path) -> dict[str, Path]:
+    """The checked tables of one size by name."""
+    return {path.stem: path for path in sorted((folder / "checked").glob("*.parquet"))}
+
+
+def _fresh(folder: Path) -> Path:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+TASKS: Final[dict[str, Callable[[Path], Costs]]] = {
+    "kernel": run_kernel,
+    "kernel, all tables": run_all_tables,
+    "whole run": run_whole,
+}
+"""Measured in this order, again and again."""
+
+
+def main() -> None:
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    if name == "prepare":
+        prepare(folder, int(sys.argv[3]), int(sys.argv[4]))
+    elif name == "count":
+        print(json.dumps(count_rows(folder)))
+    else:
+        print(json.dumps({part: cost.as_json() for part, cost in TASKS[name](folder).items()}))
+
+
+if __name__ == "__main__":
+    main()
