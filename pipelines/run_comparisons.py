@@ -87,7 +87,7 @@ def find_run(store: RunStore, study_id: str, prefix: str) -> StoredRun:
 def _run_before(store: RunStore, current: StoredRun) -> StoredRun:
     """The run of the study that was made or chosen last before the current one was."""
     study_id = current.study_id
-    history = [entry["run_id"] for entry in store.ledger() if _is_run_of(entry, study_id)]
+    history = store.ledger.history(study_id)
     if current.run_id in history:
         history = history[: len(history) - history[::-1].index(current.run_id)]
     known = set(_run_ids(store, study_id))
@@ -109,10 +109,6 @@ def _run_before(store: RunStore, current: StoredRun) -> StoredRun:
         value=study_id,
         next_action=_name_one(store, study_id),
     )
-
-
-def _is_run_of(entry: dict[str, str], study_id: str) -> bool:
-    return entry.get("study_id") == study_id and entry.get("action") in ("created", "reused")
 
 
 def _run_ids(store: RunStore, study_id: str) -> list[str]:

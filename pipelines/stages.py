@@ -280,19 +280,24 @@ STAGES: Final[dict[str, Callable[[RunPlan, Tables], Tables]]] = {
 
 
 def run_study(
-    home: Home, study_id: str, *, release_id: str | None = None, progress: Progress | None = None
+    home: Home,
+    study_id: str,
+    *,
+    release_id: str | None = None,
+    progress: Progress | None = None,
+    reason: str | None = None,
 ) -> RunResult:
     """Take a study through all stages, seal the run and make it the study's current one.
 
     Under a release that is not the study's own (the manifest's, else the newest shipped) the run is kept
     beside the current one and does not take its place; a study without a current run gets it as that.
     A run that is there already is not made again; one that another process is making is waited for.
-    `progress` is called with the name of each stage as it starts. Raises `RegradeError`; then the
-    study keeps the run it had.
+    `progress` is called with the name of each stage as it starts; `reason` is what the ledger says why.
+    Raises `RegradeError`; then the study keeps the run it had.
     """
     home.ensure()
     plan = plan_run(home, study_id, release_id)
-    store = RunStore(home.runs)
+    store = RunStore(home.runs, reason)
     with store.lock(study_id):
         run = store.find(study_id, plan.run_id)
         created = run is None
@@ -300,8 +305,9 @@ def run_study(
             tables: Tables = {}
             files = {stage: _take_stage(store, plan, stage, tables, progress)[0] for stage in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
+        else:
+            store.note("reused", study_id=study_id, run_id=run.run_id)
         is_current = _keep(store, plan, run, release_id)
-        store.note("created" if created else "reused", study_id=study_id, run_id=run.run_id)
     return RunResult(run.run_id, study_id, created, run.folder, plan.release.release_id, is_current)
 
 
@@ -332,7 +338,6 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
             tables: Tables = {}
             files = {name: _take_stage(store, plan, name, tables, None)[0] for name in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
-            store.note("created", study_id=study_id, run_id=run.run_id)
         if run is not None:
             if is_last:
                 _keep(store, plan, run, release_id)

@@ -7,31 +7,53 @@ What may live here: files, hashes, locks, atomic renames. What may not: what a s
     runs/<study>/releases.json   run id of the latest run under each mapping release
     runs/.work/<study>/<run_id>/<stage>/   stages of a run that is being made; never a result
     runs/.locks/<study>.lock one writer per study
-    runs/ledger.jsonl        who-free history: time, action, study, run; no result depends on it
+    runs/ledger.jsonl        who did what when and why (`warehouse.ledger`); no result depends on it
 
 A run folder appears by one rename, after everything in it has reached the disk: a crash leaves
-work, never a half run. A folder without a valid `run.json` is no run.
+work, never a half run. A folder without a valid `run.json` is no run. The ledger tells of a run folder and
+of a change of a pointer before they are there.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
-from filelock import FileLock
 
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from schemas.errors import StoreError
+from warehouse.disk import (
+    canonical_json,
+    file_lock,
+    flush,
+    make_folder,
+    replace_text,
+    sha256_file,
+    sha256_text,
+)
+from warehouse.ledger import Ledger, Note
+
+__all__ = [
+    "RECORD_NAME",
+    "RUN_FORMAT",
+    "RunStore",
+    "StoredRun",
+    "TableFile",
+    "canonical_json",
+    "file_lock",
+    "flush",
+    "run_id_of",
+    "sha256_file",
+    "sha256_text",
+    "verified_path",
+]
 
 RECORD_NAME: Final = "run.json"
 RUN_FORMAT: Final = 1
@@ -88,22 +110,6 @@ class StoredRun:
             verified_path(self.folder, stored)
 
 
-def canonical_json(value: object) -> str:
-    """JSON with sorted keys and no blanks: the text that is hashed and stored."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def sha256_text(text: str) -> str:
-    """sha256 of a text in UTF-8, as hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """sha256 of the bytes of a file, read in blocks, as hex."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def run_id_of(identity: Mapping[str, Any]) -> str:
     """Run id: sha256 of the canonical JSON of everything that determines the run."""
     return sha256_text(canonical_json(identity))
@@ -135,10 +141,14 @@ def _read_verified(folder: Path, stored: TableFile) -> pl.DataFrame:
 
 
 class RunStore:
-    """Run folders under one `runs` folder. Every write happens under the lock of its study."""
+    """Run folders under one `runs` folder. Every write happens under the lock of its study.
 
-    def __init__(self, runs: Path) -> None:
+    `why` is the reason that the ledger gives for what is done through this store.
+    """
+
+    def __init__(self, runs: Path, why: str | None = None) -> None:
         self.runs = runs
+        self.ledger = Ledger(runs, why)
 
     def study_ids(self) -> tuple[str, ...]:
         """Studies that have a current run, sorted."""
@@ -183,8 +193,26 @@ class RunStore:
         return run
 
     def set_current(self, run: StoredRun) -> None:
-        """Make the run the one that stands for its study; one atomic rename."""
-        _replace_text(self.runs / run.study_id / "current", run.run_id + "\n")
+        """Make the run the one that stands for its study; one atomic rename, told to the ledger before."""
+        pointer = self.runs / run.study_id / "current"
+        before = _pointed_at(pointer)
+        if before == run.run_id:
+            return
+        facts = {"study_id": run.study_id, "run_id": run.run_id, "previous_run_id": before}
+        notes = [Note("current_changed", facts)]
+        former = self._release_of(run.study_id, before)
+        if former is not None and former != (run.release_id, run.release_sha256):
+            notes.append(Note("release_changed", {**_release_facts(run), "previous_release_id": former[0]}))
+        self.ledger.append(*notes)
+        replace_text(pointer, run.run_id + "\n")
+
+    def _release_of(self, study_id: str, run_id: str | None) -> tuple[str, str] | None:
+        """Id and content of the release of a run that may be gone or damaged."""
+        try:
+            run = None if run_id is None else self.find(study_id, run_id)
+        except StoreError:
+            run = None
+        return None if run is None else (run.release_id, run.release_sha256)
 
     def remember(self, run: StoredRun) -> None:
         """Make the run the latest of its study under its mapping release; one atomic rename.
@@ -192,8 +220,14 @@ class RunStore:
         Written before `set_current`: a crash between the two leaves a run beside the current one, or
         the older run of one release in its place, and both are whole.
         """
-        latest = self._latest(run.study_id) | {run.release_id: run.run_id}
-        _replace_text(self._latest_path(run.study_id), canonical_json(latest) + "\n")
+        latest = self._latest(run.study_id)
+        if latest.get(run.release_id) == run.run_id:
+            return
+        if run.release_id not in latest:
+            self.ledger.append(Note("release_first_run", _release_facts(run)))
+        replace_text(
+            self._latest_path(run.study_id), canonical_json(latest | {run.release_id: run.run_id}) + "\n"
+        )
 
     def beside(self, current: StoredRun) -> tuple[StoredRun, ...]:
         """The latest run of the study under each release but the current run's, in order of release ids.
@@ -250,7 +284,7 @@ class RunStore:
             except (OSError, pl.exceptions.ComputeError):
                 raise StoreError("the table cannot be written", file=str(path), next_action=_ROOM) from None
             files[name] = TableFile(
-                name, stage, path.name, frame.height, canonical_bytes_digest(frame), sha256_file(path)
+                name, stage, path.name, frame.height, canonical_digest(frame), sha256_file(path)
             )
         (building / "stage.json").write_text(
             canonical_json([asdict(file) for file in files.values()]), encoding="utf-8"
@@ -307,7 +341,8 @@ class RunStore:
             flush(path)
         flush(building)
         folder = self.runs / study_id / run_id
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
+        self.note("created", study_id=study_id, run_id=run_id, record_sha256=record["record_sha256"])
         building.rename(folder)
         flush(folder.parent)
         shutil.rmtree(self.runs / ".work" / study_id, ignore_errors=True)
@@ -329,68 +364,24 @@ class RunStore:
 
     # History
 
-    def note(self, action: str, **facts: str) -> None:
-        """Append one line to the ledger: UTC time, what happened, to which study and run."""
-        line = canonical_json(
-            {"at": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **facts}
-        )
-        with (
-            file_lock(self.runs / ".locks" / "ledger.lock"),
-            (self.runs / "ledger.jsonl").open("ab+") as ledger,
-        ):
-            if ledger.seek(0, os.SEEK_END):
-                ledger.seek(-1, os.SEEK_END)
-                if ledger.read() != b"\n":  # a crash cut the last line short: leave it on its own
-                    line = "\n" + line
-            ledger.write(f"{line}\n".encode())
-
-    def ledger(self) -> list[dict[str, str]]:
-        """Ledger lines, oldest first; a line cut short by a crash is left out."""
-        path = self.runs / "ledger.jsonl"
-        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-        entries = []
-        for line in filter(None, lines):
-            try:
-                entries.append(json.loads(line))
-            except ValueError:
-                continue
-        return entries
+    def note(self, action: str, **facts: object) -> None:
+        """Append one entry to the ledger: ids and digests, never an identifier of a subject."""
+        self.ledger.append(Note(action, facts))
 
 
-@contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Hold an inter-process lock; the lock of a killed process is free at once."""
+def _pointed_at(pointer: Path) -> str | None:
+    """What a pointer says, if it is a run id."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        lock.acquire()
-    except OSError as failure:
-        raise StoreError(
-            f"the data home cannot be written ({failure.strerror})",
-            file=str(path.parent),
-            next_action="make the folder writable, or choose another home",
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        text = pointer.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return text if _RUN_ID.fullmatch(text) else None
 
 
-def _replace_text(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    building = path.with_name(f".{path.name}.new")
-    building.write_text(text, encoding="utf-8")
-    flush(building)
-    building.replace(path)
-    flush(path.parent)
-
-
-def flush(path: Path) -> None:
-    """Force a file, or the entries of a folder, to the disk."""
-    if os.name != "posix" and path.is_dir():  # other systems cannot open a folder, nor need to
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _release_facts(run: StoredRun) -> dict[str, object]:
+    return {
+        "study_id": run.study_id,
+        "run_id": run.run_id,
+        "release_id": run.release_id,
+        "release_sha256": run.release_sha256,
+    }

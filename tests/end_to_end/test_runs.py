@@ -65,7 +65,8 @@ def test_the_same_inputs_are_the_same_run_and_no_work(home: Home, monkeypatch: p
     second = run_study(home, "TINY")
     assert (second.created, second.run_id) == (False, first.run_id)
     assert {path.name: path.stat().st_mtime_ns for path in first.folder.iterdir()} == before
-    assert [entry["action"] for entry in RunStore(home.runs).ledger()] == ["created", "reused"]
+    told = [entry.action for entry in RunStore(home.runs).ledger.entries()]
+    assert told == ["opened", "created", "release_first_run", "current_changed", "reused"]
 
 
 def test_the_same_inputs_in_another_home_give_the_same_bytes(home: Home, tmp_path: Path) -> None:
