@@ -31,7 +31,7 @@ from pipelines.stages import (
     hash_inputs,
     read_layers,
 )
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from schemas.errors import RegradeError, StoreError
 from schemas.registry import TABLES
 from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of, sha256_file
@@ -215,12 +215,12 @@ def _compare(run: StoredRun, tables: Mapping[str, pl.DataFrame]) -> Iterator[Dif
         if name not in tables:
             yield Difference("the table was not recomputed: no stage makes it", table=name)
             continue
-        again = canonical_bytes_digest(tables[name])
+        again = canonical_digest(tables[name])
         frame = _read(run, stored)
         if frame is None:
             if again != stored.digest:
                 yield Difference("the recomputed table is not the recorded one", table=name)
-        elif canonical_bytes_digest(frame) != again:
+        elif canonical_digest(frame) != again:
             yield _first_difference(name, frame, tables[name])
         elif stored.digest != again:
             yield Difference("the record has another digest than the stored table", table=name)

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES
 from warehouse.run_store import TableFile, canonical_json, file_lock, run_id_of, sha256_file, verified_path
@@ -100,7 +100,7 @@ class ComparisonStore:
             for name, frame in sorted(tables.items()):
                 path = building / f"{name}.parquet"
                 frame.write_parquet(path, compression="zstd", statistics=True)
-                digest = canonical_bytes_digest(frame)
+                digest = canonical_digest(frame)
                 files[name] = TableFile(name, "mappings", path.name, frame.height, digest, sha256_file(path))
             about = {"compared": asdict(compared), "tables": [asdict(file) for file in files.values()]}
             (building / ABOUT).write_text(canonical_json(about) + "\n", encoding="utf-8")

@@ -35,8 +35,8 @@ _INTERVAL = ("low", "point", "high")
 
 @dataclass(frozen=True)
 class Results:
-    """Contributions per event and window, intervals per subject, infusion (0 = all) and window, and the
-    rows that assessments contradict in the primary window (EVENT, evidence_reason).
+    """Contributions per event and window other than 0/0/0, intervals per subject, infusion (0 = all) and
+    window, and the rows that assessments contradict in the primary window (EVENT, evidence_reason).
     """
 
     events: pl.DataFrame
@@ -70,7 +70,9 @@ def grade_subjects(checked: Mapping[str, pl.DataFrame], release: Release, manife
     missing = withheld.join(frame.select(SUBJECT_WINDOW), on=SUBJECT, how="inner").select(placed.columns)
     graded = combine_intervals(pl.concat([placed, over_all, missing]), frame)
     return Results(
-        evidence.event_windows.select(*EVENT_WINDOW, *_INTERVAL),
+        evidence.event_windows.filter(
+            ~pl.all_horizontal(pl.col(end).eq_missing(0) for end in _INTERVAL)
+        ).select(*EVENT_WINDOW, *_INTERVAL),
         graded.select(
             *SUBJECT_WINDOW,
             (pl.col("window_days") == windows[0]).alias("is_primary_window"),

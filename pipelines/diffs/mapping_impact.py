@@ -255,7 +255,7 @@ def preview_study(study: StudyInput, old: Release, new: Release) -> StudyImpact:
         rows=checked["core_adverse_events"].height,
         rows_matched=rows_of(valid.filter(compute_differs(SHOWN))),
         rows_changed=rows_of(valid.filter(compute_differs(MEANING))),
-        events_affected=_changed_events(old_results, new_results),
+        events_affected=_changed_events(old_results, new_results, reached),
         subjects=checked["core_subjects"].height,
         subjects_affected=changed.select(SUBJECT).n_unique() if changed.height else 0,
         subjects_affected_primary=changed.filter(is_primary).height,
@@ -287,8 +287,17 @@ def _changed_subjects(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     return pairs.filter(pl.any_horizontal(differs))
 
 
-def _changed_events(old: Results, new: Results) -> int:
-    pairs = old.events.join(new.events, on=EVENT_WINDOW, how="inner", suffix="_after", validate="1:1")
+def _changed_events(old: Results, new: Results, reached: pl.DataFrame) -> int:
+    """Rows whose contribution to some window differs; a contribution that is not there is 0/0/0."""
+    before = old.events.join(reached, on=SUBJECT, how="semi").with_columns(pl.lit(0).alias("_is_there"))
+    after = new.events.with_columns(pl.lit(0).alias("_is_there"))
+    pairs = before.join(
+        after, on=EVENT_WINDOW, how="full", coalesce=True, suffix="_after", validate="1:1"
+    ).with_columns(
+        pl.when(pl.col(f"_is_there{side}").is_null()).then(0).otherwise(f"{end}{side}").alias(f"{end}{side}")
+        for end in ENDS
+        for side in ("", "_after")
+    )
     return pairs.filter(compute_differs(ENDS)).select(EVENT).n_unique()
 
 

@@ -108,20 +108,21 @@ def derive_withheld(
 def combine_subjects(
     contributions: pl.DataFrame,
     alone: pl.DataFrame,
+    counts: pl.DataFrame,
     frame: pl.DataFrame,
     withheld: pl.DataFrame,
     primary_days: int,
 ) -> pl.DataFrame:
     """Interval, outcome, drivers and reasons per subject, infusion (0 = all) and window.
 
-    `contributions` and `frame` are those of `derive_contributions` and `derive_frame`; `alone` holds the
-    interval of adverse-event rows alone for each row of the frame. Every subject has a row for every window;
-    silence of a complete table is 0/0/0 (the AE convention). Columns of core_subject_grades.
+    `contributions`, `counts` and `frame` are those of `derive_contributions`, `count_evidence` and
+    `derive_frame`; `alone` holds the interval of adverse-event rows alone for each row of the frame. Every
+    subject has a row for every window; silence of a complete table is 0/0/0 (the AE convention). Columns of
+    core_subject_grades.
     """
     in_window = contributions.filter(pl.col("window_status") != "late")
     graded = combine_intervals(in_window, frame)
     drivers = _derive_drivers(in_window, graded)
-    counts = _derive_counts(contributions)
     rejected = withheld.filter("is_row").group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
     return (
         graded.join(drivers, on=SUBJECT_WINDOW, how="left", validate="1:1")
@@ -277,19 +278,34 @@ def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFra
     )
 
 
-def _derive_counts(contributions: pl.DataFrame) -> pl.DataFrame:
+def count_evidence(placed: pl.DataFrame, contributions: pl.DataFrame) -> pl.DataFrame:
     """Event rows in the window, those whose onset is after it for every infusion they can follow, and
     assessed moments with their domains in the window.
+
+    `placed`: every row by infusion and window, with `_row`; `contributions` of `derive_contributions`.
     """
     is_late = pl.col("window_status") == "late"
-    per_event = (
-        contributions.filter(pl.col("event_id").is_not_null())
-        .group_by(*SUBJECT_WINDOW, "event_id")
-        .agg(is_late.all().alias("_is_late"))
+    per_row = placed.select("_row", *SUBJECT_WINDOW, is_late.alias("_is_late"))
+    several = per_row.filter(pl.col("infusion_number") > 0).with_columns(
+        pl.lit(0, pl.Int32).alias("infusion_number")
     )
-    of_events = per_event.group_by(SUBJECT_WINDOW).agg(
-        (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
-        pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
+    is_repeated = pl.struct("_row", "window_days").is_duplicated()
+    over_all = pl.concat(
+        [
+            several.filter(~is_repeated),
+            several.filter(is_repeated)
+            .group_by("_row", *SUBJECT_WINDOW)
+            .agg(pl.col("_is_late").all())
+            .select(several.columns),
+        ]
+    )
+    of_events = (
+        pl.concat([per_row, over_all])
+        .group_by(SUBJECT_WINDOW)
+        .agg(
+            (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
+            pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
+        )
     )
     of_moments = (
         contributions.filter(pl.col("moment").is_not_null() & ~is_late)

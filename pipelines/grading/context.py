@@ -14,15 +14,13 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from mappings.release import Release
-from mappings.term_key import term_key
 from pipelines.grading import rules
-from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
+from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, PRES_CONCEPT, SUBJECT, compute_named
 from pipelines.grading.terms import resolve_terms
 from schemas.manifest import Context, StudyManifest
 
 CAUSES = ("haemorrhage", "stroke", "cns_infection", "cns_progression")
 AROUSAL_AND_COGNITION = ("cognition", "consciousness", "cognition|consciousness")
-PRES_CONCEPT = "pres"
 FLAGS = ("_other_cause", "_over_haemorrhage", "_over_pres", "_over_named", "_in_history", "_is_sedated")
 """What `derive_context` adds, each a Boolean; `derive_deficit` adds `_has_deficit`."""
 
@@ -52,13 +50,12 @@ def derive_causes(events: pl.DataFrame, context: Context) -> pl.DataFrame:
     `named`; grade 0 is no event and so no cause.
     """
     allowed = [role for role in CAUSES if getattr(context, role)]
-    named = sorted({key for key in (term_key(term) for term in context.named_causes) if key})
     cause = (
         pl.when(pl.col("cause_role").is_in(allowed))
         .then("cause_role")
         .when((pl.col("concept_id") == PRES_CONCEPT) & pl.lit(value=context.pres))
         .then(pl.lit("pres"))
-        .when(compute_term_key_of(events, named) if named else pl.lit(value=False))
+        .when(compute_named(events, context.named_causes))
         .then(pl.lit("named"))
     )
     return (
@@ -72,12 +69,6 @@ def derive_causes(events: pl.DataFrame, context: Context) -> pl.DataFrame:
             pl.col("end_latest").dt.date().alias("cause_last"),
         )
     )
-
-
-def compute_term_key_of(events: pl.DataFrame, keys: Sequence[str]) -> pl.Expr:
-    """Whether the normalised preferred term of a row is one of the keys; each distinct text is read once."""
-    texts = events["preferred_term"].drop_nulls().unique().to_list()
-    return pl.col("preferred_term").is_in([text for text in texts if term_key(text) in keys])
 
 
 def derive_overlaps(spans: pl.DataFrame, causes: pl.DataFrame, key: Sequence[str]) -> pl.DataFrame:

@@ -41,16 +41,18 @@ REASON_KINDS = {
 
 def derive_contradictions(
     tables: Mapping[str, pl.DataFrame],
+    rows: pl.DataFrame,
     events: pl.DataFrame,
     revised: pl.DataFrame,
     moments: pl.DataFrame,
 ) -> pl.DataFrame:
     """All contradictions of a study; columns of core_contradictions.
 
-    `events`: rows with their release decision; `revised`: of `measured.derive_measured`, the primary window
+    `rows`: every adverse-event row with `vital_status`; `events`: those that are not silent, with their
+    release decision; `revised`: of `measured.derive_measured`, the primary window
     of the latest infusion only; `moments`: of `moments.derive_moments`.
     """
-    parts = [_of_events(events), _of_measurement(events, revised, moments)]
+    parts = [_of_events(rows), _of_measurement(events, revised, moments)]
     if not tables["core_assessments"].is_empty():
         values = derive_values(tables["core_assessments"])
         parts += [
@@ -73,10 +75,8 @@ def _of_events(events: pl.DataFrame) -> pl.DataFrame:
     """Within one row: grade and outcome, grade and survival, grade and severity word."""
     grade, fatal = pl.col("grade"), pl.col("is_fatal")
     on_ctcae = pl.col("scale") == "ctcae"
-    expected = grade.replace_strict(
-        {g: list(words) for g, words in SEVERITY_OF_GRADE.items()},
-        default=None,
-        return_dtype=pl.List(pl.Int64),
+    agrees = pl.any_horizontal(
+        (grade == each) & pl.col("severity").is_in(words) for each, words in SEVERITY_OF_GRADE.items()
     )
     disagrees = ((grade == 5) & ~fatal) | (on_ctcae & (grade < 5) & fatal)
     cases = [
@@ -96,10 +96,7 @@ def _of_events(events: pl.DataFrame) -> pl.DataFrame:
         ),
         (
             "severity_against_grade",
-            on_ctcae
-            & (grade >= 1)
-            & pl.col("severity").is_not_null()
-            & ~expected.list.contains(pl.col("severity").cast(pl.Int64)),
+            on_ctcae & (grade >= 1) & pl.col("severity").is_not_null() & ~agrees,
             pl.concat_str(pl.lit("severity "), pl.col("severity").cast(pl.String)),
             "severity",
             pl.lit("GRADING.md 3.1"),

@@ -6,11 +6,14 @@ assessments, windows) is in `context`, `measured` and `windows`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from mappings.release import Release
+from mappings.term_key import term_key
+from pipelines.grading.combinations import number_combinations
 from pipelines.grading.decisions import (
     Decision,
     DecisionTable,
@@ -19,13 +22,14 @@ from pipelines.grading.decisions import (
     out_of_scope,
     unmapped,
 )
-from pipelines.grading.terms import resolve_terms
+from pipelines.grading.terms import RESOLVED_SCHEMA, TERM_COLUMNS, compute_shown_verbatim, resolve_terms
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
 
 SUBJECT = ("study_id", "subject_id")
 EVENT = ("study_id", "subject_id", "event_id")
 CONTRIBUTES_NOTHING = ("excluded", "out_of_scope", "no_event")
+PRES_CONCEPT = "pres"
 DECISION_KEYS = (
     "term_status",
     "concept_id",
@@ -50,6 +54,110 @@ DECISION_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+@dataclass(frozen=True)
+class DecidedEvents:
+    """Every adverse-event row with the number of its decision, and each decision once.
+
+    `rows`: core_adverse_events with `vital_status` and `population` of the subject, `_row` (number of the
+    row in this frame), `_decision` and `_is_silent`. `decisions`, by number: the columns of `resolve_terms`
+    and DECISION_SCHEMA, `cause_role`, `is_broad`, `is_core` and `mapping_layer`.
+
+    A silent row is one that can only ever be 0/0/0 and bears on no other row: it contributes nothing by its
+    term or grade, restricts no domain, gives nobody a reason to look and is no other cause. Most rows of a
+    safety table are silent; they are placed and listed, and no rule is tried on them.
+    """
+
+    rows: pl.DataFrame
+    decisions: pl.DataFrame
+
+    def active(self) -> pl.DataFrame:
+        """The rows that are not silent, with everything that `derive_events` adds."""
+        return self._widen(self.rows.filter(~pl.col("_is_silent")))
+
+    def all(self) -> pl.DataFrame:
+        """Every row, with everything that `derive_events` adds."""
+        return self._widen(self.rows)
+
+    def look_up(self, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+        """These columns of the decisions of some of the rows, in their order."""
+        return self.decisions.select(names)[rows["_decision"]]
+
+    def _widen(self, rows: pl.DataFrame) -> pl.DataFrame:
+        names = (*RESOLVED_SCHEMA, *DECISION_SCHEMA, "cause_role", "is_broad", "is_core")
+        return rows.hstack(self.look_up(rows, names)).with_columns(
+            pl.col("release_low").alias("low"),
+            pl.col("release_point").alias("point"),
+            pl.col("release_high").alias("high"),
+            pl.lit([], dtype=pl.List(pl.String)).alias("context_rules"),
+        )
+
+
+def decide_events(
+    tables: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
+) -> DecidedEvents:
+    """The decision of the release for every adverse-event row, before any context.
+
+    One decision per distinct combination of what is recorded.
+    """
+    subjects = tables["core_subjects"].select(*SUBJECT, "population", "vital_status")
+    rows = (
+        tables["core_adverse_events"]
+        .join(subjects, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
+        .with_columns(pl.col("population", "vital_status").fill_null("unknown"))
+    )
+    verbatim = manifest.grading.verbatim_terms
+    recorded = rows.select(
+        *(name for name in TERM_COLUMNS if name != "verbatim_term"),
+        *("scale", "scale_version", "grade", "population"),
+        compute_shown_verbatim(verbatim_terms=verbatim).alias("verbatim_term"),
+        *compute_recorded(),
+    )
+    numbers, distinct = number_combinations(recorded, recorded.columns)
+    resolved = resolve_terms(distinct, release, verbatim_terms=verbatim)
+    concepts = release.tables["map_concepts"].select("concept_id", "cause_role", "is_broad", "is_core")
+    decisions = (
+        _add_decisions(resolved, decisions_of(release, manifest.grading.conventions))
+        .join(concepts, on="concept_id", how="left", validate="m:1", maintain_order="left")
+        .with_columns(pl.col("is_broad", "is_core").fill_null(value=False), _compute_layer())
+    )
+    is_silent = decisions.select(_compute_silent(decisions, manifest)).to_series()
+    return DecidedEvents(
+        rows.with_row_index("_row").with_columns(
+            numbers.alias("_decision"), is_silent[numbers].alias("_is_silent")
+        ),
+        decisions,
+    )
+
+
+def _compute_layer() -> pl.Expr:
+    """`mapping_layer`: release and overlays whose rows decided concept and grade."""
+    layers = pl.concat_list("term_layers", "decision_layers").list.unique().list.sort().list.join(SEPARATOR)
+    return pl.when(pl.col("concept_id").is_not_null()).then(layers).alias("mapping_layer")
+
+
+def _compute_silent(decisions: pl.DataFrame, manifest: StudyManifest) -> pl.Expr:
+    """Whether a row of this decision can only ever be 0/0/0, whatever else is recorded."""
+    contributes_nothing = pl.col("disposition").is_in(CONTRIBUTES_NOTHING)
+    is_zero = pl.all_horizontal(pl.col("release_low", "release_point", "release_high").eq_missing(0))
+    may_be_cause = (
+        pl.col("cause_role").is_not_null()
+        | (pl.col("concept_id") == PRES_CONCEPT).fill_null(value=False)
+        | compute_named(decisions, manifest.context.named_causes)
+    )
+    is_mute = pl.col("domains").is_null() & (pl.col("review_reasons").list.len() == 0)
+    return contributes_nothing & is_zero & is_mute & ~may_be_cause
+
+
+def compute_named(rows: pl.DataFrame, names: Sequence[str]) -> pl.Expr:
+    """Whether the normalised preferred term of a row is one of the names; each distinct text is read once."""
+    keys = {key for key in (term_key(name) for name in names) if key}
+    if not keys:
+        return pl.lit(value=False)
+    texts = rows["preferred_term"].drop_nulls().unique().to_list()
+    named = [text for text in texts if term_key(text) in keys]
+    return pl.col("preferred_term").is_in(named).fill_null(value=False)
+
+
 def derive_events(
     tables: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
 ) -> pl.DataFrame:
@@ -59,35 +167,28 @@ def derive_events(
     `high`; `context_rules` (empty) and `review_reasons` as lists of codes; `cause_role`, `is_broad`,
     `is_core`; `vital_status` and `population` of the subject.
     """
-    subjects = tables["core_subjects"].select(*SUBJECT, "population", "vital_status")
-    events = resolve_terms(
-        tables["core_adverse_events"], release, verbatim_terms=manifest.grading.verbatim_terms
-    )
-    events = events.join(subjects, on=SUBJECT, how="left", validate="m:1").with_columns(
-        pl.col("population").fill_null("unknown"), pl.col("vital_status").fill_null("unknown")
-    )
-    events = derive_decisions(events, decisions_of(release, manifest.grading.conventions))
-    concepts = release.tables["map_concepts"].select("concept_id", "cause_role", "is_broad", "is_core")
-    return events.join(concepts, on="concept_id", how="left", validate="m:1").with_columns(
-        pl.col("is_broad", "is_core").fill_null(value=False),
-        pl.col("release_low").alias("low"),
-        pl.col("release_point").alias("point"),
-        pl.col("release_high").alias("high"),
-        pl.lit([], dtype=pl.List(pl.String())).alias("context_rules"),
+    return decide_events(tables, release, manifest).all()
+
+
+def compute_recorded() -> tuple[pl.Expr, pl.Expr]:
+    """`is_unreadable` and `may_be_fatal`, of a row with its subject's `vital_status`."""
+    is_known_survivor = ~pl.col("is_fatal").fill_null(value=True) | (pl.col("vital_status") == "alive")
+    return (
+        (pl.col("grade_status") == "unreadable").alias("is_unreadable"),
+        (pl.col("grade").is_null() & ~is_known_survivor).alias("may_be_fatal"),
     )
 
 
 def derive_decisions(events: pl.DataFrame, table: DecisionTable) -> pl.DataFrame:
-    """Add the release interval; one decision per distinct combination of DECISION_KEYS."""
-    is_known_survivor = ~pl.col("is_fatal").fill_null(value=True) | (pl.col("vital_status") == "alive")
-    keyed = events.with_columns(
-        (pl.col("grade_status") == "unreadable").alias("is_unreadable"),
-        (pl.col("grade").is_null() & ~is_known_survivor).alias("may_be_fatal"),
-    )
-    distinct = keyed.select(DECISION_KEYS).unique()
+    """Add the release interval to rows whose term is resolved."""
+    return _add_decisions(events.with_columns(*compute_recorded()), table)
+
+
+def _add_decisions(rows: pl.DataFrame, table: DecisionTable) -> pl.DataFrame:
+    """Add DECISION_SCHEMA; one decision per distinct combination of DECISION_KEYS."""
+    numbers, distinct = number_combinations(rows, DECISION_KEYS)
     decided = [_as_row(_decide(row, table)) for row in distinct.iter_rows(named=True)]
-    answers = distinct.hstack(pl.DataFrame(decided, schema=DECISION_SCHEMA, orient="row"))
-    return keyed.join(answers, on=DECISION_KEYS, how="left", nulls_equal=True, validate="m:1")
+    return rows.hstack(pl.DataFrame(decided, schema=DECISION_SCHEMA, orient="row")[numbers])
 
 
 def _decide(row: Mapping[str, object], table: DecisionTable) -> Decision:

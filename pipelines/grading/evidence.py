@@ -21,7 +21,7 @@ from pipelines.grading.assessments import (
 )
 from pipelines.grading.combine import combine_intervals, derive_contributions
 from pipelines.grading.context import FLAGS, apply_context, derive_context, derive_deficit
-from pipelines.grading.events import EVENT, SUBJECT, derive_events
+from pipelines.grading.events import EVENT, SUBJECT, DecidedEvents, decide_events
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import PLACED, derive_measured, derive_measured_days
 from pipelines.grading.moments import derive_moments
@@ -34,14 +34,20 @@ from schemas.manifest import StudyManifest
 class Evidence:
     """Everything that bears on a grade.
 
+    `decided`: every row with its decision; `reach` and `placed`: every row by the infusions it can follow,
+    and by infusion and window. All that follows holds the rows that are not silent only.
+
     `events`: rows with their release interval and context flags; `graded_events`: the same after context, no
-    assessment read but a deficit before the infusion; `revised`: rows that assessments bear on, per
-    infusion and window, after context and before the window; `base_windows` and `event_windows`: what
-    rows give to windows without and with assessments; `moments`, `moment_windows`, `moment_days`:
-    assessed moments, what they give, and the days they can be on; `measured_days`: usable evidence by
-    day; `placements`: rows by infusion and window.
+    assessment read but a deficit before the infusion; `candidates` and `placements`: `reach` and `placed` of
+    these rows; `revised`: rows that assessments bear on, per infusion and window, after context and before
+    the window; `base_windows` and `event_windows`: what rows give to windows without and with assessments;
+    `moments`, `moment_windows`, `moment_days`: assessed moments, what they give, and the days they can be on;
+    `measured_days`: usable evidence by day.
     """
 
+    decided: DecidedEvents
+    reach: pl.DataFrame
+    placed: pl.DataFrame
     events: pl.DataFrame
     graded_events: pl.DataFrame
     candidates: pl.DataFrame
@@ -61,8 +67,12 @@ def derive_evidence(
     """All evidence of a study, from its checked tables."""
     infusions, subjects = checked["core_infusions"], checked["core_subjects"]
     windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
-    decided = derive_events(checked, release, manifest)
-    events = derive_onset(derive_context(decided, checked, release, manifest))
+    decided = decide_events(checked, release, manifest)
+    reach = derive_candidates(derive_onset(decided.rows), infusions)
+    placed = derive_placements(decided.rows, reach, infusions, windows)
+    is_active = ~pl.col("_is_silent")
+    candidates, placements = reach.filter(is_active), placed.filter(is_active)
+    events = derive_onset(derive_context(decided.active(), checked, release, manifest))
     read = derive_moments(
         checked["core_assessments"], subjects, checked["core_sedation"], derive_depressed(events)
     )
@@ -70,8 +80,6 @@ def derive_evidence(
     deficits = deficits if manifest.context.baseline_deficit else deficits.clear()
     events = derive_deficit(events, deficits)
     graded = apply_context(events, manifest.attribution)
-    candidates = derive_candidates(events, infusions)
-    placements = derive_placements(events, candidates, infusions, windows)
     base = limit_to_window(_with_intervals(placements, graded))
     measured_days = derive_measured_days(read, derive_caps(read), deficits)
     revised = _derive_revised(events, placements, infusions, measured_days, manifest)
@@ -79,6 +87,9 @@ def derive_evidence(
     moments = derive_moment_context(read, events, deficits, manifest)
     moment_windows, moment_days = derive_assessment_windows(moments, infusions, windows)
     return Evidence(
+        decided=decided,
+        reach=reach,
+        placed=placed,
         events=events,
         graded_events=graded,
         candidates=candidates,

@@ -1,20 +1,21 @@
 """The kernel: batches of subjects graded on their own, put together, and what is said of the study.
 
-`grade_study` is the only entry point. It is pure: the same tables, release and manifest give the same
+`grade_study` is the entry point: `grade_parts` put together by `combine_parts`, which an engine that spreads
+the parts over machines calls itself. All are pure: the same tables, release and manifest give the same
 frames, whatever the order of rows and the size of the batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
 
 import polars as pl
 
 from mappings.release import Release
 from pipelines.grading.course_summaries import derive_course_summary
 from pipelines.grading.subject_results import grade_subjects
-from schemas.base import SEPARATOR, Table
+from schemas.base import SEPARATOR
 from schemas.courses import CoreCourseSummary
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.registry import GRADED_TABLES
@@ -26,13 +27,14 @@ BATCH_ROWS: Final = 250_000
 """Adverse-event and assessment rows graded at a time: memory follows this, not the size of the study."""
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
+OF_SUBJECT: Final = tuple(table for table in GRADED_TABLES if table not in OF_STUDY)
+Frames: TypeAlias = Mapping[str, pl.DataFrame]
+Grader: TypeAlias = Callable[[Frames, Release, StudyManifest], dict[str, pl.DataFrame]]
+"""`grade_study`, or what executes it elsewhere and gives the same frames."""
 
 
 def grade_study(
-    checked: Mapping[str, pl.DataFrame],
-    release: Release,
-    manifest: StudyManifest,
-    batch_rows: int = BATCH_ROWS,
+    checked: Frames, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
 ) -> dict[str, pl.DataFrame]:
     """ICANS intervals of one study at every level.
 
@@ -41,20 +43,38 @@ def grade_study(
     memory and changes no result. Raises `SchemaError` if a result breaks its own schema (a defect, never a
     data problem).
     """
-    of_subject = [table for table in GRADED_TABLES if table not in OF_STUDY]
-    parts: dict[type[Table], list[pl.DataFrame]] = {table: [] for table in of_subject}
-    unmapped = []
+    return combine_parts(grade_parts(checked, release, manifest, batch_rows), checked, release, manifest)
+
+
+def grade_parts(
+    checked: Frames, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
+) -> Iterator[dict[str, pl.DataFrame]]:
+    """The canonical tables of OF_SUBJECT in parts of whole subjects, in the order of their ids.
+
+    With each, core_unmapped_terms of these subjects, as they come.
+    """
     for batch in _split_subjects(checked, batch_rows):
         results = grade_subjects(batch, release, manifest)
-        unmapped.append(results["core_unmapped_terms"])
-        for table in of_subject:
-            parts[table].append(table.require(results[table.info().name]))
-    # Batches are in the order of subjects, which every key starts with: together they are canonical.
-    graded = {table.info().name: pl.concat(parts[table], rechunk=True) for table in of_subject}
+        part = {table.info().name: table.require(results[table.info().name]) for table in OF_SUBJECT}
+        yield part | {"core_unmapped_terms": results["core_unmapped_terms"]}
+
+
+def combine_parts(
+    parts: Iterable[Frames], checked: Frames, release: Release, manifest: StudyManifest
+) -> dict[str, pl.DataFrame]:
+    """Parts in the order of subjects put together, with what is said of the study: as `grade_study`."""
+    found: dict[str, list[pl.DataFrame]] = {
+        table.info().name: [] for table in (*OF_SUBJECT, CoreUnmappedTerms)
+    }
+    for part in parts:
+        for name, frames in found.items():
+            frames.append(part[name])
+    # Parts are in the order of subjects, which every key starts with: together they are canonical.
+    graded = {table.info().name: pl.concat(found[table.info().name], rechunk=True) for table in OF_SUBJECT}
     for table, frame in (
         (CoreStudies, _derive_study(checked, release, manifest)),
         (CoreCourseSummary, derive_course_summary(graded["core_subject_courses"], manifest.study)),
-        (CoreUnmappedTerms, _sum_unmapped(unmapped)),
+        (CoreUnmappedTerms, _sum_unmapped(found["core_unmapped_terms"])),
     ):
         graded[table.info().name] = table.require(frame)
     return {

@@ -7,6 +7,7 @@ called from. `kernel` calls this for batches of subjects and puts the parts toge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import polars as pl
 
@@ -15,6 +16,7 @@ from pipelines.grading import rules
 from pipelines.grading.closing import derive_closing_facts
 from pipelines.grading.combine import (
     combine_subjects,
+    count_evidence,
     derive_contributions,
     derive_frame,
     derive_withheld,
@@ -28,9 +30,15 @@ from pipelines.grading.events import EVENT, SUBJECT
 from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
-from pipelines.grading.windows import compute_days
+from pipelines.grading.windows import compute_days, compute_window_status, derive_onset
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
+
+_OF_DECISION: Final = (
+    *("term_key", "match_method", "concept_id", "mapping_layer", "domains", "disposition", "rule_id"),
+    *("source_rules", "release_low", "release_point", "release_high", "requires", "is_broad", "is_core"),
+)
+"""Columns of core_event_grades that the decision of a row gives."""
 
 
 def grade_subjects(
@@ -61,11 +69,13 @@ def grade_subjects(
     )
     days = _derive_days(evidence, spans, infusions, max(windows))
     event_grades = _derive_event_grades(evidence, infusions, manifest)
+    active_grades = event_grades.filter(~pl.col("_is_silent"))
     assessment_grades = _derive_assessment_grades(evidence, infusions, manifest)
-    subject_grades = combine_subjects(contributions, alone, frame, withheld, windows[0])
+    counts = count_evidence(evidence.placed, contributions)
+    subject_grades = combine_subjects(contributions, alone, counts, frame, withheld, windows[0])
     return {
         "core_event_grades": event_grades,
-        "core_event_windows": evidence.event_windows,
+        "core_event_windows": _with_silent(evidence),
         "core_assessment_grades": assessment_grades,
         "core_assessment_windows": evidence.moment_windows,
         "core_subject_grades": subject_grades,
@@ -82,7 +92,7 @@ def grade_subjects(
         ),
         "core_closing_facts": derive_closing_facts(
             subject_grades,
-            event_grades,
+            active_grades,
             evidence.event_windows,
             assessment_grades,
             evidence.moment_windows,
@@ -92,7 +102,11 @@ def grade_subjects(
             manifest,
         ),
         "core_contradictions": derive_contradictions(
-            checked, events, _latest_primary(evidence.revised, manifest), evidence.moments
+            checked,
+            evidence.decided.rows,
+            events,
+            _latest_primary(evidence.revised, manifest),
+            evidence.moments,
         ),
         "core_unmapped_terms": _derive_unmapped(events),
     }
@@ -137,37 +151,78 @@ def _derive_days(
     )
 
 
+def _with_silent(evidence: Evidence) -> pl.DataFrame:
+    """What every row gives to its windows: a silent one 0/0/0."""
+    zero = pl.lit(0, pl.Int8)
+    silent = evidence.placed.filter("_is_silent").with_columns(
+        zero.alias("low"),
+        zero.alias("point"),
+        zero.alias("high"),
+        pl.lit(None, pl.String).alias("evidence_rule"),
+    )
+    return pl.concat([silent, evidence.event_windows.select(silent.columns)]).sort(
+        "_row", "infusion_number", "window_days"
+    )
+
+
 def _derive_event_grades(
     evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest
 ) -> pl.DataFrame:
-    """Events with the status and interval of the primary window of the latest infusion they can follow.
+    """Every row with the status and interval of the primary window of the latest infusion it can follow.
 
     An event certainly before the first infusion is counted in days from that one, with
-    infusion_number null.
+    infusion_number null. Columns of core_event_grades, `_row` and `_is_silent`.
     """
-    events = evidence.graded_events
-    latest = evidence.candidates.group_by(EVENT).agg(pl.all().sort_by("infusion_number").last())
-    statuses = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "window_status")
+    placed = _place_events(evidence, infusions, manifest)
+    active = placed.filter(~pl.col("_is_silent")).select("_row", "window_status")
     shown = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "infusion_number")
     revised = _latest_primary(evidence.revised, manifest).join(
         shown, on=[*EVENT, "infusion_number"], how="semi"
     )
-    placed = (
-        _with_revised(events, revised)
-        .join(latest, on=EVENT, how="left", validate="1:1")
-        .join(statuses, on=EVENT, how="left", validate="1:1")
-        .join(_first_infusions(infusions), on=SUBJECT, how="left", validate="m:1")
+    finished = _finish_window(
+        _with_revised(evidence.graded_events, revised).join(active, on="_row", how="left", validate="1:1")
+    ).select("_row", *INTERVAL, "context_rules", "review_reasons")
+    decided = evidence.decided.look_up(placed, _OF_DECISION)
+    return (
+        placed.hstack(decided)
+        .join(finished, on="_row", how="left", validate="1:1", maintain_order="left")
         .with_columns(
-            pl.col("window_status").fill_null("before_infusion"),
-            *_count_days("onset", "onset_day"),
+            pl.col("low", "high").fill_null(0),
+            pl.when("_is_silent").then(0).otherwise("point").cast(pl.Int8).alias("point"),
+            pl.col("grade").alias("source_grade"),
+            pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
         )
     )
-    return _finish_window(placed).with_columns(
-        pl.col("grade").alias("source_grade"),
-        pl.when(pl.col("concept_id").is_not_null())
-        .then(pl.concat_list("term_layers", "decision_layers").list.unique().list.sort().list.join(SEPARATOR))
-        .alias("mapping_layer"),
-        pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
+
+
+def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
+    """Every row with infusion_number, onset_day_earliest and _latest, and window_status."""
+    primary = pl.lit(manifest.windows.primary_days, pl.Int32)
+    latest = evidence.reach.filter(
+        pl.col("infusion_number") == pl.col("infusion_number").max().over("_row")
+    ).select(
+        "_row",
+        "infusion_number",
+        "day_earliest",
+        "day_latest",
+        compute_window_status(primary).alias("_status"),
+    )
+    is_dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(SUBJECT).unique()
+    first = _first_infusions(infusions).join(
+        is_dated.with_columns(pl.lit(value=True).alias("_is_dated")), on=SUBJECT, how="left"
+    )
+    status = (
+        pl.when(pl.col("_status").is_not_null())
+        .then("_status")
+        .when(pl.col("_is_dated").fill_null(value=False))
+        .then(pl.lit("before_infusion"))
+        .otherwise(pl.lit("no_infusion_date"))
+    )
+    return (
+        derive_onset(evidence.decided.rows)
+        .join(latest, on="_row", how="left", validate="1:1", maintain_order="left")
+        .join(first, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
+        .with_columns(status.alias("window_status"), *_count_days("onset", "onset_day"))
     )
 
 

@@ -19,6 +19,7 @@ import polars as pl
 from mappings.meddra import Found
 from mappings.release import Release
 from mappings.term_key import term_key
+from pipelines.grading.combinations import number_combinations
 
 CODED_COLUMNS = ("llt_code", "pt_code", "preferred_term", "lowest_level_term")
 TERM_COLUMNS = (*CODED_COLUMNS, "verbatim_term", "body_system")
@@ -202,6 +203,12 @@ def index_of(release: Release) -> TermIndex:
     return _INDEXES[release]
 
 
+def compute_shown_verbatim(*, verbatim_terms: bool) -> pl.Expr:
+    """The verbatim term where it may decide or name the row, else null."""
+    is_coded = pl.any_horizontal(pl.col(name).is_not_null() for name in CODED_COLUMNS)
+    return pl.when(verbatim_terms | ~is_coded).then("verbatim_term")
+
+
 def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool) -> pl.DataFrame:
     """Add the columns of RESOLVED_SCHEMA to every row.
 
@@ -210,11 +217,9 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
     when nothing is coded.
     """
     index = index_of(release)
-    is_coded = pl.any_horizontal(pl.col(name).is_not_null() for name in CODED_COLUMNS)
-    shown = pl.when(verbatim_terms | ~is_coded).then("verbatim_term")
-    keyed = rows.with_columns(shown.alias("_verbatim"))
+    shown = compute_shown_verbatim(verbatim_terms=verbatim_terms).alias("_verbatim")
     keys = [*CODED_COLUMNS, "_verbatim", "body_system", "scale", "scale_version"]
-    distinct = keyed.select(keys).unique()
+    numbers, distinct = number_combinations(rows.with_columns(shown), keys)
     found = []
     for row in distinct.iter_rows(named=True):
         version = row["scale_version"] if row["scale"] == "ctcae" else None
@@ -222,5 +227,4 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
         resolved = index.resolve(terms, version, verbatim_terms)
         key, layers = resolved.term_key, sorted(resolved.layers)
         found.append((resolved.term_status, resolved.concept_id, resolved.match_method, key, layers))
-    decided = distinct.hstack(pl.DataFrame(found, schema=RESOLVED_SCHEMA, orient="row"))
-    return keyed.join(decided, on=keys, how="left", nulls_equal=True, validate="m:1").drop("_verbatim")
+    return rows.hstack(pl.DataFrame(found, schema=RESOLVED_SCHEMA, orient="row")[numbers])

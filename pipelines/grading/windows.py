@@ -14,6 +14,8 @@ import polars as pl
 
 from pipelines.grading.events import EVENT, SUBJECT
 
+PLACED_WITH = ("_row", "_is_silent")
+"""Columns of an event that its placements keep (`events.DecidedEvents`)."""
 OPEN_START = datetime(1, 1, 1)
 OPEN_END = datetime(9999, 12, 31, 23, 59, 59)
 
@@ -32,9 +34,10 @@ def derive_onset(events: pl.DataFrame) -> pl.DataFrame:
 def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
     """Each event with every infusion it can follow.
 
-    Columns: EVENT, infusion_number, day_earliest, day_latest (days after that infusion, null where a
-    bound is open), is_only_choice (it can follow no other infusion and cannot precede the first).
-    Events of subjects without a dated infusion, and events certainly before the first, have no row.
+    Columns: EVENT, those of PLACED_WITH that `events` has, infusion_number, day_earliest, day_latest (days
+    after that infusion, null where a bound is open), is_only_choice (it can follow no other infusion and
+    cannot precede the first). Events of subjects without a dated infusion, and events certainly before the
+    first, have no row.
     """
     dated = infusions.filter(pl.col("infusion_earliest").is_not_null().any().over(SUBJECT)).select(
         *SUBJECT, "infusion_number", "infusion_earliest", "infusion_latest"
@@ -53,17 +56,19 @@ def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataF
     can_precede_first = (onset_earliest < pl.col("infusion_latest").fill_null(OPEN_END)) & (
         pl.col("infusion_number") == 1
     )
+    carried = [*EVENT, *(name for name in PLACED_WITH if name in events.columns)]
     placed = (
-        events.select(*EVENT, "onset_earliest", "onset_latest")
-        .join(spans, on=SUBJECT, how="inner")
+        events.select(*carried, "onset_earliest", "onset_latest")
+        .with_row_index("_event")
+        .join(spans, on=SUBJECT, how="inner", maintain_order="left_right")
         .with_columns(can_follow.alias("_can_follow"), can_precede_first.alias("_can_precede"))
         .with_columns(
-            (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over(EVENT).alias("_choices")
+            (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over("_event").alias("_choices")
         )
         .filter("_can_follow")
     )
     return placed.select(
-        *EVENT,
+        *carried,
         "infusion_number",
         compute_days("onset_earliest", "infusion_latest").alias("day_earliest"),
         compute_days("onset_latest", "infusion_earliest").alias("day_latest"),
@@ -98,11 +103,13 @@ def derive_placements(
     """The status of each event in each window of each infusion it can follow.
 
     A subject without a dated infusion gets infusion 0 and no_infusion_date; an event certainly before the
-    first infusion has no row. Columns: EVENT, infusion_number, window_days, window_status.
+    first infusion has no row. Columns: EVENT, those of PLACED_WITH that `candidates` has, infusion_number,
+    window_days, window_status.
     """
-    lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
-    placed = candidates.join(lengths, how="cross").select(
-        *EVENT,
+    lengths = pl.DataFrame({"window_days": sorted(windows)}, schema={"window_days": pl.Int32})
+    carried = [*EVENT, *(name for name in PLACED_WITH if name in candidates.columns)]
+    placed = candidates.join(lengths, how="cross", maintain_order="left_right").select(
+        *carried,
         "infusion_number",
         "window_days",
         compute_window_status(pl.col("window_days")).alias("window_status"),
@@ -110,7 +117,7 @@ def derive_placements(
     dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(SUBJECT).unique()
     undated = (
         events.join(dated, on=SUBJECT, how="anti")
-        .select(*EVENT, pl.lit(0, pl.Int32).alias("infusion_number"))
+        .select(*carried, pl.lit(0, pl.Int32).alias("infusion_number"))
         .join(lengths, how="cross")
         .with_columns(pl.lit("no_infusion_date").alias("window_status"))
     )

@@ -19,7 +19,7 @@ from pipelines import delivery, stages, verification
 from pipelines.delivery import csv_bytes, deliver
 from pipelines.home import Home
 from pipelines.stages import run_study
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from tests.end_to_end.homes import CHECKOUT, regrade, write_study
 from tests.end_to_end.test_private_mappings import EVENTS, INVENTED, LAYERED, MANIFEST, write_acme
 from tests.end_to_end.tiny_studies import write_tiny_study
@@ -236,7 +236,7 @@ def forge(folder: Path, table: str, edit: Callable[[pl.DataFrame], pl.DataFrame]
     run.pop("record_sha256")
     for entry in run["tables"]:
         if entry["name"] == table:
-            entry.update(rows=frame.height, sha256=sha256_file(path), digest=canonical_bytes_digest(frame))
+            entry.update(rows=frame.height, sha256=sha256_file(path), digest=canonical_digest(frame))
     run["record_sha256"] = sha256_text(canonical_json(run))
     (stored(folder) / "run.json").write_text(canonical_json(run) + "\n", encoding="utf-8")
     (folder / "tables" / f"{table}.csv").write_bytes(csv_bytes(frame))

@@ -6,7 +6,7 @@ import pytest
 
 from mappings.loader import load_release
 from pipelines.grading.kernel import grade_study
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from tests import studies
 from tests.strategies import Seeded, Terms, make_study
 
@@ -18,7 +18,7 @@ def test_batches_of_subjects_change_no_byte(seed: int) -> None:
     checked = studies.to_frames(made.rows)
     digests = [
         {
-            name: canonical_bytes_digest(frame)
+            name: canonical_digest(frame)
             for name, frame in grade_study(checked, release, made.manifest, batch_rows).items()
         }
         for batch_rows in (1_000_000, 7, 1)

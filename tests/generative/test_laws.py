@@ -23,7 +23,7 @@ from mappings.release import Release
 from mappings.term_key import term_key
 from pipelines.grading.intervals import combine_union
 from pipelines.grading.kernel import grade_study
-from schemas.base import canonical_bytes_digest
+from schemas.digest import canonical_digest
 from schemas.manifest import Context
 from schemas.registry import TABLES
 from tests import oracle, studies
@@ -261,7 +261,7 @@ def test_law_3_evidence_graded_in_parts_gives_the_whole(release: Release, seed: 
 
 
 def digests(tables: dict[str, pl.DataFrame]) -> dict[str, str]:
-    return {name: canonical_bytes_digest(frame) for name, frame in tables.items()}
+    return {name: canonical_digest(frame) for name, frame in tables.items()}
 
 
 @every_release
@@ -297,7 +297,7 @@ def test_law_4_shards_by_subject_change_no_byte(release: Release, seed: int) -> 
         shards.append(grade_study(part, release, made.manifest))
     for name in SUBJECT_LOCAL:
         together = TABLES[name].canonicalise(pl.concat(shard[name] for shard in shards))
-        assert canonical_bytes_digest(together) == canonical_bytes_digest(whole[name]), name
+        assert canonical_digest(together) == canonical_digest(whole[name]), name
 
 
 # --- law 5: missing is not negative, rejected is not absent ------------------------------------

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
+
+import pandera.polars as pa
 import polars as pl
 import pytest
+from pandera.api.polars.components import Column
 
-from schemas.base import Table
+from schemas.base import Table, compile_checks
 from schemas.errors import SchemaError
 from schemas.registry import TABLES
 
@@ -97,3 +101,43 @@ def test_a_value_outside_its_vocabulary_is_caught_without_being_printed() -> Non
     with pytest.raises(SchemaError, match="max_source_grade") as caught:
         declared.require(frame)
     assert "secret" not in str(caught.value)
+
+
+@EVERY_TABLE
+def test_a_check_compiled_here_says_what_pandera_says_of_it(declared: type[Table]) -> None:
+    compared = 0
+    for name, spec in declared.declared_columns().items():
+        conditions = compile_checks({name: spec})
+        assert conditions is not None, f"{name} has a check that is not compiled"
+        dtype = declared.polars_schema()[name]
+        for value in _tried_values(spec, dtype):
+            for cells in ([value], [value, None]):
+                frame = pl.DataFrame({name: cells}, schema={name: dtype})
+                holds = not conditions or all(frame.select(conditions).row(0))
+                assert holds == _holds_in_pandera(spec, frame), (name, cells)
+                compared += 1
+    assert compared
+
+
+def _tried_values(spec: Column, dtype: pl.DataType) -> list[object]:
+    """Values on, inside and outside of every bound of a column's checks, of the column's type."""
+    samples: dict[pl.DataType, list[object]] = {
+        pl.String(): ["", "no such code", "../x", "a\nb", "A-1"],
+        pl.Boolean(): [True, False],
+        pl.Float64(): [-0.5, 0.0, 1.0, 1e300],
+        pl.Date(): [date(2017, 3, 1)],
+        pl.Datetime("us"): [datetime(2017, 3, 1)],
+    }
+    tried = list(samples.get(dtype, [-128, -1, 0, 1, 2, 5, 6, 100, 127]))
+    for check in spec.checks:
+        (bound,) = check.statistics.values()
+        tried += [bound] if isinstance(bound, int | float) else [] if isinstance(bound, str) else list(bound)
+    return [value for value in tried if not (isinstance(value, int) and dtype == pl.UInt8() and value < 0)]
+
+
+def _holds_in_pandera(spec: Column, frame: pl.DataFrame) -> bool:
+    try:
+        pa.DataFrameSchema({spec.name: spec}).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors:
+        return False
+    return True
