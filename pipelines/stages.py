@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,7 +24,7 @@ from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
 from pipelines.diffs.scale import compare_scales
-from pipelines.grading.kernel import grade_study
+from pipelines.grading.kernel import Grader, grade_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import check_study
 from pipelines.ingest.raw import RawTable
@@ -50,6 +50,7 @@ class RunPlan:
 
     `identity` is everything the id is the sha256 of: input files by path and sha256, the manifest
     as canonical JSON, the release by id and sha256, parameters, and the code by version and digest.
+    `grader` executes the kernel; it is no part of the id, since every engine gives the same bytes.
     """
 
     run_id: str
@@ -58,6 +59,7 @@ class RunPlan:
     manifest: StudyManifest
     release: Release
     identity: Mapping[str, Any]
+    grader: Grader = field(default=grade_study, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def checked(plan: RunPlan, tables: Tables) -> Tables:
 
 def graded(plan: RunPlan, tables: Tables) -> Tables:
     """ICANS intervals of events, subjects, days and episodes, and the release that decided."""
-    results = grade_study(tables, plan.release, plan.manifest)
+    results = plan.grader(tables, plan.release, plan.manifest)
     return _declared({**results, **plan.release.tables})
 
 
@@ -286,17 +288,18 @@ def run_study(
     release_id: str | None = None,
     progress: Progress | None = None,
     reason: str | None = None,
+    grader: Grader = grade_study,
 ) -> RunResult:
     """Take a study through all stages, seal the run and make it the study's current one.
 
     Under a release that is not the study's own (the manifest's, else the newest shipped) the run is kept
     beside the current one and does not take its place; a study without a current run gets it as that.
     A run that is there already is not made again; one that another process is making is waited for.
-    `progress` is called with the name of each stage as it starts; `reason` is what the ledger says why.
-    Raises `RegradeError`; then the study keeps the run it had.
+    `progress` is called with the name of each stage as it starts; `reason` is what the ledger says why;
+    `grader` executes the kernel. Raises `RegradeError`; then the study keeps the run it had.
     """
     home.ensure()
-    plan = plan_run(home, study_id, release_id)
+    plan = replace(plan_run(home, study_id, release_id), grader=grader)
     store = RunStore(home.runs, reason)
     with store.lock(study_id):
         run = store.find(study_id, plan.run_id)
