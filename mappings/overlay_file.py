@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from mappings.lock import SEMVER, version
+from mappings.release_file import read_start
 from mappings.sheets import FILES, OVERRIDES, Sheet, read_sheet
 from schemas.base import SEPARATOR
 from schemas.errors import ReleaseError
+from schemas.plain_yaml import PlainYamlError, parse_plain_yaml
 
 ABOUT: Final = "overlay.yaml"
 OVERLAY_FILES: Final = ("concepts.tsv", "terms.tsv", "grades.tsv", "conventions.tsv")
@@ -116,11 +115,12 @@ def _read_about(folder: Path) -> dict[str, str]:
         return ReleaseError(what, file=shown, column=key, value=text, next_action=action)
 
     try:
-        about = YAML(typ="safe", pure=True).load((folder / ABOUT).read_text(encoding="utf-8"))
+        about = parse_plain_yaml(read_start(folder / ABOUT))
     except FileNotFoundError:
         raise refuse("the overlay does not say what it is", f"add the keys {', '.join(_KEYS)}") from None
-    except (YAMLError, UnicodeDecodeError) as fault:
-        raise refuse(f"the file is not YAML ({type(fault).__name__})", "correct the file") from None
+    except PlainYamlError as fault:
+        line = "" if fault.line is None else f" (line {fault.line})"
+        raise refuse(f"{fault.what}{line}", fault.next_action) from None
     if not isinstance(about, dict):
         raise refuse("the file is not a mapping of keys", f"give the keys {', '.join(_KEYS)}")
     for key in sorted({str(key) for key in about} ^ set(_KEYS)):

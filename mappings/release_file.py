@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from schemas.errors import ReleaseError
+from schemas.plain_yaml import LARGEST_BYTES, PlainYamlError, parse_plain_yaml
 
 STATUSES = ("draft", "under_review", "published", "withdrawn")
 ROLES = ("clinical", "data")
@@ -69,6 +67,12 @@ class ReleaseFile:
         return f"{_REVIEW[self.status]}, {reviewed}"
 
 
+def read_start(path: Path) -> bytes:
+    """The bytes of a file of keys and values: one more than may be there, when there are more."""
+    with path.open("rb") as stream:
+        return stream.read(LARGEST_BYTES + 1)
+
+
 def read_release_file(path: Path) -> ReleaseFile:
     """Read and check `release.yaml`; a published release needs a clinical and a data sign-off.
 
@@ -86,9 +90,10 @@ def read_release_file(path: Path) -> ReleaseFile:
         )
 
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as fault:
-        raise refuse(f"the file is not YAML ({type(fault).__name__})") from None
+        loaded = parse_plain_yaml(read_start(path))
+    except PlainYamlError as fault:
+        line = "" if fault.line is None else f" (line {fault.line})"
+        raise refuse(f"{fault.what}{line}") from None
     if not isinstance(loaded, dict):
         raise refuse("the file is not a mapping of keys")
     about: Mapping[str, Any] = loaded

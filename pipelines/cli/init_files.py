@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipelines.cli import init_detect as detect
 from pipelines.ingest.column_names import TERM_FIELDS
 from pipelines.ingest.raw import ROW, RawTable
-from pipelines.ingest.readers import read_table
+from pipelines.ingest.readers.isolated import read_tables
 from schemas.errors import ManifestError, UnreadableFileError
 from schemas.manifest import FileSpec
 
@@ -213,7 +213,8 @@ def _read_first(path: Path, options: dict[str, Any], encodings: Sequence[str]) -
     for encoding in encodings:
         declared: dict[str, Any] = {} if encoding == "utf-8" else {"encoding": encoding}
         try:
-            return read_table(path, FileSpec(**options, **declared)), encoding
+            (table,) = read_tables([(path, FileSpec(**options, **declared))])
+            return table, encoding
         except UnreadableFileError as failure:
             if failure.rule_id != "READ-ENCODING" or encoding == encodings[-1]:
                 raise

@@ -10,12 +10,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from schemas.errors import SchemaError
-from schemas.manifest import FileSpec, StudyManifest
+
+if TYPE_CHECKING:
+    # Only for annotations: the process that reads binary files starts without the manifest's models.
+    from schemas.manifest import FileSpec, StudyManifest
 
 ROW: Final = "__row"
 """Name of the row-number column of every raw frame; no file may use it."""

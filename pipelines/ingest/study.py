@@ -7,23 +7,20 @@ cells mean is in staging.
 from __future__ import annotations
 
 import difflib
+import itertools
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, DocumentStartEvent, NodeEvent
-
 from pipelines.ingest.raw import RawStudy, RawTable
-from pipelines.ingest.readers import read_table
 from pipelines.ingest.readers.common import MANIFEST_FILE
+from pipelines.ingest.readers.isolated import read_tables
 from schemas.errors import ManifestError
 from schemas.manifest import FileSpec, StudyManifest, parse_manifest
+from schemas.plain_yaml import LARGEST_BYTES, PlainYamlError, parse_plain_yaml
 
 __all__ = ["MANIFEST_FILE", "RawStudy", "RawTable", "locate_file", "read_manifest", "read_study"]
 
-_LARGEST_MANIFEST: Final = 256 * 1024
-_DEEPEST: Final = 20
+_NAMES_COMPARED: Final = 2_000
 
 
 def read_manifest(folder: Path) -> StudyManifest:
@@ -44,7 +41,7 @@ def read_manifest(folder: Path) -> StudyManifest:
             file=name,
             next_action="put the study's files in a folder named after the study",
         )
-    content = _parse_yaml(_manifest_text(path, shown), shown)
+    content = _parse_yaml(_manifest_bytes(path, shown), shown)
     manifest = parse_manifest(content, shown)
     if manifest.study != name:
         raise ManifestError(
@@ -65,8 +62,7 @@ def read_study(folder: Path, manifest: StudyManifest) -> RawStudy:
     `UnreadableFileError` for one that cannot be used.
     """
     paths = [locate_file(folder, spec) for spec in manifest.files]
-    tables = tuple(read_table(path, spec) for path, spec in zip(paths, manifest.files, strict=True))
-    return RawStudy(manifest=manifest, tables=tables)
+    return RawStudy(manifest, read_tables(list(zip(paths, manifest.files, strict=True))))
 
 
 def locate_file(folder: Path, spec: FileSpec) -> Path:
@@ -110,7 +106,9 @@ def _misplaced(spec: FileSpec, listed: str, what: str, rule_id: str, next_action
 
 
 def _nearest_file(root: Path, spec: FileSpec) -> str:
-    known = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    # Only so many: comparing names takes longer than the study when somebody's archive lies there.
+    found = itertools.islice((path for path in root.rglob("*") if path.is_file()), _NAMES_COMPARED)
+    known = sorted(path.relative_to(root).as_posix() for path in found)
     by_folded = {name.casefold(): name for name in known if name != MANIFEST_FILE}
     close = difflib.get_close_matches(spec.path.casefold(), list(by_folded), n=1, cutoff=0.5)
     if close:
@@ -118,7 +116,7 @@ def _nearest_file(root: Path, spec: FileSpec) -> str:
     return "add the file to the study folder, or take it out of the manifest"
 
 
-def _manifest_text(path: Path, shown: str) -> str:
+def _manifest_bytes(path: Path, shown: str) -> bytes:
     try:
         if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
             raise ManifestError(
@@ -127,7 +125,7 @@ def _manifest_text(path: Path, shown: str) -> str:
                 next_action="copy the file into the folder",
             )
         with path.open("rb") as stream:
-            content = stream.read(_LARGEST_MANIFEST + 1)
+            return stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
         raise ManifestError(
             "the study folder has no manifest",
@@ -140,66 +138,21 @@ def _manifest_text(path: Path, shown: str) -> str:
             file=shown,
             next_action="check that it may be read",
         ) from None
-    if len(content) > _LARGEST_MANIFEST:
-        raise ManifestError(
-            f"the manifest is larger than {_LARGEST_MANIFEST // 1024} KiB",
-            file=shown,
-            next_action="keep data out of the manifest",
-        )
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        raise ManifestError(
-            f"byte {failure.start} is not UTF-8", file=shown, next_action="save the manifest as UTF-8"
-        ) from None
 
 
-def _parse_yaml(text: str, shown: str) -> dict[str, Any]:
+def _parse_yaml(content: bytes, shown: str) -> dict[str, Any]:
     try:
-        _refuse_references(text, shown)
-        content = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as failure:
-        mark = failure.problem_mark or failure.context_mark
+        keys = parse_plain_yaml(content)
+    except PlainYamlError as failure:
         raise ManifestError(
-            f"this is not valid YAML: {str(failure.problem or 'unreadable').splitlines()[0]}",
-            file=shown if mark is None else f"{shown}, line {mark.line + 1}",
-            next_action="correct this line",
+            failure.what,
+            file=shown if failure.line is None else f"{shown}, line {failure.line}",
+            next_action=failure.next_action,
         ) from None
-    except (YAMLError, ValueError, OverflowError, RecursionError, TypeError) as failure:
-        raise ManifestError(
-            f"this is not valid YAML ({type(failure).__name__})",
-            file=shown,
-            next_action="correct the manifest",
-        ) from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+    if not isinstance(keys, dict) or not all(isinstance(key, str) for key in keys):
         raise ManifestError(
             "the manifest is not a list of keys and values",
             file=shown,
             next_action="start each line with a key and a colon; regrade init writes an example",
         )
-    return content
-
-
-def _refuse_references(text: str, shown: str) -> None:
-    """Refuse anchors, aliases, tags, several documents and deep nesting before anything is built."""
-    documents = depth = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        fault = None
-        documents += isinstance(event, DocumentStartEvent)
-        kind = type(event).__name__
-        depth += kind.endswith(("MappingStartEvent", "SequenceStartEvent"))
-        depth -= kind.endswith(("MappingEndEvent", "SequenceEndEvent"))
-        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor is not None):
-            fault = "anchors and aliases (& and *) are not allowed"
-        elif getattr(event, "tag", None) is not None:
-            fault = "tags (!) are not allowed"
-        elif documents > 1:
-            fault = "there is more than one document"
-        elif depth > _DEEPEST:
-            fault = f"keys are nested deeper than {_DEEPEST} levels"
-        if fault is not None:
-            raise ManifestError(
-                fault,
-                file=f"{shown}, line {event.start_mark.line + 1}",
-                next_action="write the values out, one document of plain keys and values",
-            )
+    return keys

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import fastexcel
 import polars as pl
 
 from pipelines.diffs.work_list import WORK_LIST_SCHEMA
+from pipelines.ingest.raw import ROW
+from pipelines.ingest.readers.isolated import read_tables
 from pipelines.report.spreadsheet import (
     Cell,
     SheetOfCells,
@@ -25,7 +26,8 @@ from pipelines.report.spreadsheet import (
     render_xlsx,
     restored,
 )
-from schemas.errors import ReleaseError
+from schemas.errors import ReleaseError, UnreadableFileError
+from schemas.manifest import FileSpec
 
 SHEET = "Work list"
 GRADES = (1, 2, 3, 4, 5)
@@ -139,19 +141,28 @@ def _read_text(path: Path) -> Iterator[tuple[int, list[str]]]:
             "the file is not UTF-8 text", file=path.name, next_action="save it as UTF-8 text or as .xlsx"
         ) from None
     reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t")
-    yield from ((reader.line_num, cells) for cells in reader)
+    try:
+        yield from ((reader.line_num, cells) for cells in reader)
+    except csv.Error:
+        raise ReleaseError(
+            "the line cannot be split: a cell is too long, or holds a NUL character or a broken quote",
+            file=path.name,
+            line=reader.line_num,
+            next_action="restore the line from the exported form",
+        ) from None
 
 
 def _read_xlsx(path: Path) -> Iterator[tuple[int, list[str]]]:
+    # As a study's workbook: in a process of its own, with its limits. The role plays no part in reading.
+    spec = FileSpec(path="work_list.xlsx", role="adverse_events", format="xlsx", sheet=SHEET)
     try:
-        workbook = fastexcel.read_excel(path)
-        sheet = workbook.load_sheet(SHEET, header_row=None, skip_rows=0, dtypes="string")
-        table = pl.DataFrame(sheet.to_arrow()) if sheet.width else pl.DataFrame()
-    except (fastexcel.FastExcelError, OSError) as failure:
+        (table,) = read_tables([(path, spec)])
+    except UnreadableFileError as failure:
         raise ReleaseError(
-            f"the workbook or its sheet {SHEET!r} cannot be read ({type(failure).__name__})",
+            f"the workbook or its sheet {SHEET!r} cannot be read: {failure.what}",
             file=path.name,
             next_action="save it as .xlsx with that sheet, or as tab-separated text",
         ) from None
-    for number, row in enumerate(table.iter_rows(), 1):
-        yield number, ["" if cell is None else str(cell) for cell in row]
+    yield 1, [name for name in table.frame.columns if name != ROW]
+    for number, *cells in table.frame.iter_rows():
+        yield number + 1, ["" if cell is None else str(cell) for cell in cells]

@@ -218,7 +218,7 @@ def test_the_digest_of_the_lock_is_the_identity_of_the_release() -> None:
         ("date: 2026-11-22", "date: soon", "not a date"),
         ("licence: Apache-2.0", "licence:", "not text"),
         ("sources:", "sources: none\nothers:", "key is not known"),
-        ('release_id: "1.0.0"', "- release_id", "not YAML|not a mapping"),
+        ('release_id: "1.0.0"', "- release_id", "not valid YAML|not a mapping"),
     ],
 )
 def test_release_yaml_is_strict(root: Path, old: str, new: str, said: str) -> None:

@@ -359,7 +359,7 @@ def test_no_such_folder(root: Path) -> None:
         ('"data management"', '" "', "author_role", "the value is not text"),
         ("licence:", "licenze:", "licence", "the key is missing"),
         ("name:", "more: 1\nname:", "more", "the key is not known"),
-        ("name:", "name: x\nname:", None, "not YAML (DuplicateKeyError)"),
+        ("name:", "name: x\nname:", None, "found duplicate key"),
     ],
 )
 def test_an_overlay_file_that_does_not_say_what_it_is(

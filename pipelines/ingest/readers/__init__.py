@@ -1,22 +1,28 @@
 """Readers: one data file in, every cell out as text, nothing changed and nothing dropped.
 
 One module per format; here they are chosen, and here is what all formats have in common: the empty
-file, empty and declared-null cells, and the expected row count.
+file, empty and declared-null cells, and the expected row count. Everything here reads in the process
+that calls it; the program reads files through `isolated.read_tables`, which gives binary formats a
+process of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from pipelines.ingest.raw import ROW, RawTable
-from pipelines.ingest.readers.common import MANIFEST_FILE, Parsed, unreadable
+from pipelines.ingest.readers.common import MANIFEST_FILE, Parsed, Source, unreadable
 from pipelines.ingest.readers.kinds import choose_format, require_kind
-from schemas.manifest import FileFormat, FileSpec
+from pipelines.ingest.readers.limits import GIB, LARGEST_TEXT
+
+if TYPE_CHECKING:
+    from schemas.manifest import FileFormat, FileSpec
 
 _READERS: Final[dict[FileFormat, tuple[str, str]]] = {
     "xpt": ("sas", "read_xpt"),
@@ -31,8 +37,11 @@ _READERS: Final[dict[FileFormat, tuple[str, str]]] = {
 _HEAD_BYTES: Final = 4096
 
 
+_TEXT_FORMATS: Final = frozenset({"csv", "dataset_json", "dataset_ndjson"})
+
+
 def read_table(path: Path, spec: FileSpec) -> RawTable:
-    """Read one data file as the manifest describes it.
+    """Read one data file as the manifest describes it, in this process.
 
     1. The format is the declared one, else the suffix's; the first bytes must agree (READ-FORMAT,
        READ-FILE-KIND). An empty file is an error (READ-EMPTY-FILE); a header without rows is not.
@@ -44,58 +53,120 @@ def read_table(path: Path, spec: FileSpec) -> RawTable:
     `path` is where the file is; messages name it as the manifest does. Raises `UnreadableFileError`
     for everything that makes the whole file unusable, with the next action.
     """
-    file_format = choose_format(spec)
-    try:
+    source = Source.of(spec)
+    file_format = open_file(path, source)
+    with opened(source):
+        pieces = list(read_pieces(path, source, file_format))
+    nulled = [null_cells(piece.frame, spec.null_values) for piece in pieces]
+    return raw_table(
+        spec,
+        file_format,
+        pl.concat([frame for frame, _, _ in nulled]),
+        pl.concat([piece.rejected for piece in pieces]),
+        (sum(blanks for _, blanks, _ in nulled), sum(words for _, _, words in nulled)),
+        {name: text for piece in pieces for name, text in piece.notes.items()},
+    )
+
+
+def open_file(path: Path, source: Source) -> FileFormat:
+    """Format of a file, after a look at its size and first bytes; see `read_table` for what is refused."""
+    file_format = choose_format(source)
+    with opened(source):
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
-        if not head:
-            raise unreadable(
-                spec, "the file is empty (0 bytes)", "get the file again from its source", "READ-EMPTY-FILE"
-            )
-        require_kind(head, spec, file_format)
-        parsed = _reader(file_format)(path, spec)
+        size = path.stat().st_size
+    if not head:
+        raise unreadable(
+            source, "the file is empty (0 bytes)", "get the file again from its source", "READ-EMPTY-FILE"
+        )
+    require_kind(head, source, file_format)
+    if is_text(file_format) and size > LARGEST_TEXT:
+        raise unreadable(
+            source,
+            f"the text is larger than {LARGEST_TEXT // GIB} GiB",
+            "export the table as Parquet, or split it into several files",
+            "READ-FILE-SIZE",
+        )
+    return file_format
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be opened into an `UnreadableFileError`."""
+    try:
+        yield
     except OSError as failure:
         reason = failure.strerror or type(failure).__name__
         raise unreadable(
-            spec, f"the file cannot be opened: {reason}", "check that it exists and may be read", "READ-OPEN"
+            source,
+            f"the file cannot be opened: {reason}",
+            "check that it exists and may be read",
+            "READ-OPEN",
         ) from None
-    rows_in = parsed.frame.height + parsed.rejected.height
+
+
+def is_text(file_format: FileFormat) -> bool:
+    """Whether a format is plain text, read by Python alone; the others go through native libraries."""
+    return file_format in _TEXT_FORMATS
+
+
+def read_pieces(path: Path, source: Source, file_format: FileFormat) -> Iterator[Parsed]:
+    """The table in pieces, top to bottom, at least one; only formats stored in groups give several."""
+    # Imported when first used: a study of text files needs none of the format libraries.
+    module, function = _READERS[file_format]
+    reader: Callable[[Path, Source], Parsed | Iterator[Parsed]] = getattr(
+        import_module(f"{__name__}.{module}"), function
+    )
+    parsed = reader(path, source)
+    if isinstance(parsed, Parsed):
+        yield parsed
+    else:
+        yield from parsed
+
+
+def raw_table(
+    spec: FileSpec,
+    file_format: FileFormat,
+    frame: pl.DataFrame,
+    rejected: pl.DataFrame,
+    nulls: tuple[int, int],
+    notes: Mapping[str, str],
+) -> RawTable:
+    """The raw table, once the row count is what the manifest expects (READ-ROW-COUNT)."""
+    rows_in = frame.height + rejected.height
     if spec.expected_rows is not None and spec.expected_rows != rows_in:
         raise unreadable(
-            spec,
+            Source.of(spec),
             f"the file has {rows_in} rows where the manifest expects {spec.expected_rows}",
             f"get the whole file, or correct expected_rows in {MANIFEST_FILE}",
             "READ-ROW-COUNT",
             column="expected_rows",
         )
-    frame, blanks, declared = _null_cells(parsed.frame, spec)
     return RawTable(
         spec=spec,
         frame=frame,
-        rejected=parsed.rejected,
+        rejected=rejected,
         rows_in=rows_in,
-        blanks_to_null=blanks,
-        declared_nulls=declared,
-        notes={"format": file_format, **parsed.notes},
+        blanks_to_null=nulls[0],
+        declared_nulls=nulls[1],
+        notes={"format": file_format, **notes},
     )
 
 
-def _reader(file_format: FileFormat) -> Callable[[Path, FileSpec], Parsed]:
-    # Imported when first used: a study of text files needs none of the format libraries.
-    module, function = _READERS[file_format]
-    reader: Callable[[Path, FileSpec], Parsed] = getattr(import_module(f"{__name__}.{module}"), function)
-    return reader
-
-
-def _null_cells(frame: pl.DataFrame, spec: FileSpec) -> tuple[pl.DataFrame, int, int]:
+def null_cells(frame: pl.DataFrame, null_values: Sequence[str]) -> tuple[pl.DataFrame, int, int]:
     """The frame with empty and declared-null cells null, and how many cells each made so."""
-    words = [word for word in spec.null_values if word]
+    words = [word for word in null_values if word]
     blanks = declared = 0
     columns = [frame[ROW]]
     for column in frame.drop(ROW).iter_columns():
-        is_blank = (column == "").fill_null(value=False)
-        is_word = column.is_in(words).fill_null(value=False)
-        blanks += int(is_blank.sum())
-        declared += int(is_word.sum())
-        columns.append(column.set(is_blank | is_word, None))
+        is_null = (column == "").fill_null(value=False)
+        empty = int(is_null.sum())
+        found = 0
+        if words:
+            is_word = column.is_in(words).fill_null(value=False)
+            found = int(is_word.sum())
+            is_null |= is_word
+        blanks += empty
+        declared += found
+        columns.append(column.set(is_null, None) if empty or found else column)
     return pl.DataFrame(columns), blanks, declared

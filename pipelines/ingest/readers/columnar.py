@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import polars as pl
 import pyarrow  # type: ignore[import-untyped]
 from pyarrow import parquet
 
 from pipelines.ingest.raw import ROW
-from pipelines.ingest.readers.common import Parsed, check_header, guarded, no_rejected, unreadable
+from pipelines.ingest.readers.common import Parsed, Source, check_header, guarded, no_rejected, unreadable
 from pipelines.ingest.readers.numbers import column_text
-from schemas.manifest import FileSpec
 
-_TAIL = b"PAR1"
+_TAIL: Final = b"PAR1"
+_ROWS_PER_PIECE: Final = 131_072
+"""Rows taken at a time: memory follows this and the widest rows, not the length of the table."""
 
 
-def read_parquet(path: Path, spec: FileSpec) -> Parsed:
-    """Every column of a Parquet file as text (see `numbers.column_text`).
+def read_parquet(path: Path, spec: Source) -> Iterator[Parsed]:
+    """Every column of a Parquet file as text (see `numbers.column_text`), in pieces of 131,072 rows.
 
-    Raises `UnreadableFileError` for a truncated file (READ-TRUNCATED), a damaged one (READ-DAMAGED), an
+    Checksums of pages are verified where the file has them. Raises `UnreadableFileError` for a truncated
+    file (READ-TRUNCATED), a damaged one or one whose rows are not as many as it declares (READ-DAMAGED), an
     unusable header, and a column of lists, structures or bytes (READ-COLUMN-TYPE).
     """
     with path.open("rb") as stream:
@@ -33,16 +37,32 @@ def read_parquet(path: Path, spec: FileSpec) -> Parsed:
             )
     with guarded(spec, "a Parquet file"):
         # ParquetFile, not read_table: a folder name such as study=1 must not become a column.
-        with parquet.ParquetFile(path) as source:
+        source = parquet.ParquetFile(path, page_checksum_verification=True)
+        with source:
             names = check_header(source.schema_arrow.names, spec)
-            arrow = source.read()
-        arrow.validate(full=True)
-        # Built anew from the checked names: metadata of damaged files must not reach polars.
-        typed = pl.DataFrame(pyarrow.table(arrow.columns, names=names))
-    columns = [pl.Series(ROW, range(1, typed.height + 1), dtype=pl.Int64)]
+            declared = source.metadata.num_rows
+            # The types of the columns are checked on a table without rows: it may have no batch at all.
+            yield _piece(source.schema_arrow.empty_table(), names, 0, spec)
+            done = 0
+            for batch in source.iter_batches(batch_size=_ROWS_PER_PIECE):
+                yield _piece(pyarrow.Table.from_batches([batch]), names, done, spec)
+                done += batch.num_rows
+    if done != declared:
+        raise unreadable(
+            spec,
+            f"damaged: {done} rows could be read where the file declares {declared}",
+            "get the file again from its source, or export it in another format",
+            "READ-DAMAGED",
+        )
+
+
+def _piece(arrow: Any, names: list[str], done: int, spec: Source) -> Parsed:
+    arrow.validate(full=True)
+    # Built anew from the checked names: metadata of damaged files must not reach polars.
+    typed = pl.DataFrame(pyarrow.table(arrow.columns, names=names))
+    columns = [pl.int_range(done + 1, done + typed.height + 1, dtype=pl.Int64, eager=True).alias(ROW)]
     for name in names:
-        with guarded(spec, "a Parquet file"):
-            column = column_text(typed[name])
+        column = column_text(typed[name])
         if column is None:
             raise unreadable(
                 spec,

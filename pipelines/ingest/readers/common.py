@@ -10,19 +10,54 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
 from pipelines.ingest.raw import REJECTED_SCHEMA, ROW
+from pipelines.ingest.readers.limits import MIB, unpacked_limit
 from schemas.errors import RegradeError, UnreadableFileError
-from schemas.manifest import FileSpec
+
+if TYPE_CHECKING:
+    # Only for annotations: the process that reads binary files starts without the manifest's models.
+    from schemas.manifest import FileFormat, FileSpec
 
 MANIFEST_FILE: Final = "study.yaml"
 UTF8_BOM: Final = b"\xef\xbb\xbf"
 _WIDE_BOMS: Final = (b"\xff\xfe", b"\xfe\xff")
 _CHUNK_ROWS: Final = 50_000
 _UNUSABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a reader must know of a manifest's entry, as plain values: it travels to another process.
+
+    `path` is the file's name in messages; the other fields are those of `FileSpec`.
+    """
+
+    path: str
+    format: FileFormat | None = None
+    encoding: str = "utf-8"
+    is_encoding_declared: bool = False
+    delimiter: str | None = None
+    quoted: bool | None = None
+    sheet: str | None = None
+    null_values: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, spec: FileSpec) -> Source:
+        """The entry of a manifest."""
+        return cls(
+            spec.path,
+            spec.format,
+            spec.encoding,
+            "encoding" in spec.model_fields_set,
+            spec.delimiter,
+            spec.quoted,
+            spec.sheet,
+            spec.null_values,
+        )
 
 
 @dataclass(frozen=True)
@@ -35,7 +70,7 @@ class Parsed:
 
 
 def unreadable(
-    spec: FileSpec,
+    spec: Source,
     what: str,
     next_action: str,
     rule_id: str,
@@ -52,8 +87,18 @@ def unreadable(
     )
 
 
+def unpacks_too_far(spec: Source, size: int) -> UnreadableFileError:
+    """The error for a compressed file of this size in bytes that unpacks to more than is read."""
+    return unreadable(
+        spec,
+        f"unpacks to more than {unpacked_limit(size) / MIB:.0f} MiB, from a file of {size} bytes",
+        "get the file again from its source; a larger table has to be split, or exported as Parquet",
+        "READ-FILE-SIZE",
+    )
+
+
 @contextmanager
-def guarded(spec: FileSpec, kind: str) -> Iterator[None]:
+def guarded(spec: Source, kind: str) -> Iterator[None]:
     """Turn whatever a format library raises on damaged bytes into an `UnreadableFileError`.
 
     Its text is left out, as it may quote cells. A Rust panic is no `Exception`, hence the wider net.
@@ -73,7 +118,7 @@ def guarded(spec: FileSpec, kind: str) -> Iterator[None]:
         ) from None
 
 
-def check_header(names: Sequence[str | None], spec: FileSpec) -> list[str]:
+def check_header(names: Sequence[str | None], spec: Source) -> list[str]:
     """Column names of a file, all present, distinct and usable; nothing is renamed.
 
     Raises `UnreadableFileError` (READ-HEADER) for no columns, a blank name, a name used twice, and the
@@ -104,7 +149,7 @@ class Decoded(NamedTuple):
     is_damaged: bool = False
 
 
-def decode(content: bytes, spec: FileSpec, *, keep_damage: bool = False) -> Decoded:
+def decode(content: bytes, spec: Source, *, keep_damage: bool = False) -> Decoded:
     """Text of a file in the manifest's `encoding`; a UTF-8 byte order mark wins and is removed.
 
     With `keep_damage`, bytes that an *explicitly declared* encoding does not define come back as lone
@@ -123,12 +168,12 @@ def decode(content: bytes, spec: FileSpec, *, keep_damage: bool = False) -> Deco
         return Decoded(content[start:].decode(codec), codec)
     except UnicodeDecodeError as failure:
         offset = failure.start + start
-        if keep_damage and "encoding" in spec.model_fields_set:
+        if keep_damage and spec.is_encoding_declared:
             return Decoded(content[start:].decode(codec, "surrogateescape"), codec, is_damaged=True)
         raise encoding_error(spec, codec, offset, line=content.count(b"\n", 0, offset) + 1) from None
 
 
-def encoding_error(spec: FileSpec, codec: str, offset: int, line: int | None = None) -> UnreadableFileError:
+def encoding_error(spec: Source, codec: str, offset: int, line: int | None = None) -> UnreadableFileError:
     """The error for bytes outside the declared encoding, naming the offset and the manifest key."""
     where = f"byte {offset}" if line is None else f"byte {offset} (line {line})"
     return unreadable(

@@ -13,10 +13,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from pipelines.ingest.readers.common import Parsed, RowCollector, check_header, decode, unreadable
-from schemas.manifest import FileSpec
+from pipelines.ingest.readers.common import (
+    Parsed,
+    RowCollector,
+    Source,
+    check_header,
+    decode,
+    unpacks_too_far,
+    unreadable,
+)
+from pipelines.ingest.readers.limits import unpacked_limit
 
-_LARGEST_BYTES: Final = 4 * 2**30
 _FIX_FILE: Final = "correct the row in the file at its source and run again"
 
 
@@ -24,7 +31,7 @@ class _NotJsonError(ValueError):
     """Something Python's parser would let pass although it is not JSON, or not safe."""
 
 
-def read_json(path: Path, spec: FileSpec) -> Parsed:
+def read_json(path: Path, spec: Source) -> Parsed:
     """One JSON object with its `rows`; numbers are kept as the file spells them, null is an empty cell.
 
     Rejects rows with the wrong number of values (READ-FIELDS) or a nested value (READ-JSON).
@@ -45,7 +52,7 @@ def read_json(path: Path, spec: FileSpec) -> Parsed:
     return _collect(metadata, rows, spec, decoded.encoding)
 
 
-def read_ndjson(path: Path, spec: FileSpec) -> Parsed:
+def read_ndjson(path: Path, spec: Source) -> Parsed:
     """Metadata on the first line, one row on every further line; otherwise as `read_json`.
 
     A line that is not a JSON array is a rejected row (READ-JSON).
@@ -53,15 +60,17 @@ def read_ndjson(path: Path, spec: FileSpec) -> Parsed:
     return _read_lines(path.read_bytes(), spec)
 
 
-def read_dsjc(path: Path, spec: FileSpec) -> Parsed:
+def read_dsjc(path: Path, spec: Source) -> Parsed:
     """A compressed `.ndjson`, in a zlib or gzip envelope.
 
-    Raises `UnreadableFileError` also when the compressed data ends early (READ-TRUNCATED) or is damaged.
+    Raises `UnreadableFileError` also when the compressed data ends early (READ-TRUNCATED), is damaged, or
+    unpacks to more than `limits` allows (READ-FILE-SIZE: 200 times its size, at most 4 GiB).
     """
-    # 32 + 15: either envelope, largest window. Compressed text is at most some hundred times smaller.
+    # 32 + 15: either envelope, largest window.
     unpacker = zlib.decompressobj(32 + 15)
+    packed = path.read_bytes()
     try:
-        content = unpacker.decompress(path.read_bytes(), _LARGEST_BYTES)
+        content = unpacker.decompress(packed, unpacked_limit(len(packed)))
     except zlib.error:
         raise unreadable(
             spec,
@@ -70,9 +79,7 @@ def read_dsjc(path: Path, spec: FileSpec) -> Parsed:
             "READ-DAMAGED",
         ) from None
     if unpacker.unconsumed_tail:
-        raise unreadable(
-            spec, "unpacks to more than 4 GiB", "split the table into several files", "READ-FILE-SIZE"
-        )
+        raise unpacks_too_far(spec, len(packed))
     if not unpacker.eof:
         raise unreadable(
             spec,
@@ -90,7 +97,7 @@ def read_dsjc(path: Path, spec: FileSpec) -> Parsed:
     return _read_lines(content, spec)
 
 
-def _read_lines(content: bytes, spec: FileSpec) -> Parsed:
+def _read_lines(content: bytes, spec: Source) -> Parsed:
     decoded = decode(content, spec)
     lines = decoded.text.split("\n")
     try:
@@ -119,7 +126,7 @@ class _Unparsed(str):
     __slots__ = ()
 
 
-def _collect(metadata: dict[str, Any], rows: Iterable[object], spec: FileSpec, encoding: str) -> Parsed:
+def _collect(metadata: dict[str, Any], rows: Iterable[object], spec: Source, encoding: str) -> Parsed:
     columns = metadata.get("columns")
     if not isinstance(columns, list) or not all(isinstance(column, dict) for column in columns):
         raise _malformed(spec, "columns is not a list of column descriptions")
@@ -130,10 +137,10 @@ def _collect(metadata: dict[str, Any], rows: Iterable[object], spec: FileSpec, e
     for row in rows:
         _add(collector, row)
     declared = metadata.get("records")
-    if isinstance(declared, str) and declared.isdecimal() and int(declared) != collector.last_row:
+    if isinstance(declared, str) and declared.isdecimal() and not _is_number(declared, collector.last_row):
         raise unreadable(
             spec,
-            f"the file says it has {int(declared)} records but holds {collector.last_row}",
+            f"the file says it has {declared[:20]} records but holds {collector.last_row}",
             "get the whole file again from its source",
             "READ-ROW-COUNT",
         )
@@ -144,6 +151,11 @@ def _collect(metadata: dict[str, Any], rows: Iterable[object], spec: FileSpec, e
     if declared is None:
         notes["records"] = "not declared: a file that is cut short between rows would not be noticed"
     return collector.finish(notes)
+
+
+def _is_number(text: str, number: int) -> bool:
+    # Compared as text: Python refuses to make a number of thousands of digits.
+    return len(text) <= 100 and int(text) == number
 
 
 def _add(collector: RowCollector, row: object) -> None:
@@ -175,7 +187,7 @@ def _is_text(cell: str) -> bool:
     return cell.isascii() or not any("\ud800" <= character <= "\udfff" for character in cell)
 
 
-def _metadata(content: object, spec: FileSpec) -> dict[str, Any]:
+def _metadata(content: object, spec: Source) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _malformed(spec, "the file does not start with an object")
     version = content.get("datasetJSONVersion")
@@ -207,7 +219,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _not_json(spec: FileSpec, failure: Exception) -> Exception:
+def _not_json(spec: Source, failure: Exception) -> Exception:
     place = ""
     if isinstance(failure, json.JSONDecodeError):
         place = f" at line {failure.lineno}, character {failure.colno}"
@@ -219,5 +231,5 @@ def _not_json(spec: FileSpec, failure: Exception) -> Exception:
     )
 
 
-def _malformed(spec: FileSpec, what: str) -> Exception:
+def _malformed(spec: Source, what: str) -> Exception:
     return unreadable(spec, what, "export the table as CDISC Dataset-JSON 1.1", "READ-DAMAGED")

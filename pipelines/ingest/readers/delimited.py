@@ -22,11 +22,11 @@ from pipelines.ingest.readers.common import (
     MANIFEST_FILE,
     Parsed,
     RowCollector,
+    Source,
     check_header,
     decode,
     unreadable,
 )
-from schemas.manifest import FileSpec
 
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _CANDIDATES: Final = {",": "comma", "\t": "tab", "|": "|", "$": "$", ";": "semicolon"}
@@ -38,7 +38,7 @@ _CONTROLS: Final = re.compile("[\x80-\x9f]")
 _FIX_FILE: Final = "correct the line in the file at its source and run again"
 
 
-def read_delimited(path: Path, spec: FileSpec) -> Parsed:
+def read_delimited(path: Path, spec: Source) -> Parsed:
     """Split a text table into cells exactly as written; an empty cell is the empty text.
 
     Rejects rows with the wrong number of fields (READ-FIELDS), a NUL byte (READ-NUL), a misplaced or
@@ -158,7 +158,7 @@ def _broken(failure: csv.Error) -> tuple[str, str]:
     return "READ-QUOTE", "a closing quotation mark is followed by text"
 
 
-def _delimiter(heading: str, spec: FileSpec) -> str:
+def _delimiter(heading: str, spec: Source) -> str:
     """Declared delimiter, else the suffix's, else the only candidate that the header holds."""
     if spec.delimiter is not None:
         return spec.delimiter
@@ -178,7 +178,7 @@ def _delimiter(heading: str, spec: FileSpec) -> str:
     )
 
 
-def _header(reader: Iterator[list[str]], spec: FileSpec) -> list[str]:
+def _header(reader: Iterator[list[str]], spec: Source) -> list[str]:
     try:
         names = next(reader, [])
     except csv.Error:

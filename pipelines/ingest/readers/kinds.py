@@ -6,10 +6,12 @@ Only recognition lives here; reading is in the modules named after the formats.
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pipelines.ingest.readers.common import MANIFEST_FILE, UTF8_BOM, unreadable
-from schemas.manifest import FileFormat, FileSpec
+from pipelines.ingest.readers.common import MANIFEST_FILE, UTF8_BOM, Source, unreadable
+
+if TYPE_CHECKING:
+    from schemas.manifest import FileFormat
 
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".xpt": "xpt",
@@ -42,7 +44,7 @@ _MARKUP: Final = (b"<!doctype html", b"<html", b"<?xml")
 _SNIFFED_BYTES: Final = 1024
 
 
-def choose_format(spec: FileSpec) -> FileFormat:
+def choose_format(spec: Source) -> FileFormat:
     """Declared format, else the one of the suffix.
 
     Raises `UnreadableFileError` (READ-FORMAT) when there is neither.
@@ -60,7 +62,7 @@ def choose_format(spec: FileSpec) -> FileFormat:
     return SUFFIXES[suffix]
 
 
-def require_kind(head: bytes, spec: FileSpec, expected: FileFormat) -> None:
+def require_kind(head: bytes, spec: Source, expected: FileFormat) -> None:
     """Refuse a file whose first bytes belong to another format than the expected one.
 
     Raises `UnreadableFileError` (READ-FILE-KIND) naming what the file seems to be.

@@ -18,6 +18,7 @@ import pyreadstat
 from pipelines.ingest.readers.common import (
     MANIFEST_FILE,
     Parsed,
+    Source,
     check_header,
     encoding_error,
     guarded,
@@ -33,7 +34,6 @@ from pipelines.ingest.readers.xport_layout import (
     read_layout,
     special_missing,
 )
-from schemas.manifest import FileSpec
 
 _ICONV: Final = {"utf-8": "UTF-8", "cp1252": "WINDOWS-1252", "latin-1": "ISO-8859-1"}
 _DATE_FORMATS: Final = frozenset(
@@ -67,7 +67,7 @@ _DAY_SECONDS: Final = 86_400
 Cell = float | str | None
 
 
-def read_xpt(path: Path, spec: FileSpec) -> Parsed:
+def read_xpt(path: Path, spec: Source) -> Parsed:
     """A transport file of version 5 or 8 with one table; see `_as_text` for the cells.
 
     Raises `UnreadableFileError` as `xport_layout.read_layout`, for text outside the declared encoding
@@ -94,14 +94,14 @@ def read_xpt(path: Path, spec: FileSpec) -> Parsed:
     return parsed
 
 
-def read_sas7bdat(path: Path, spec: FileSpec) -> Parsed:
+def read_sas7bdat(path: Path, spec: Source) -> Parsed:
     """A SAS data set; its own header names the encoding unless the manifest declares one.
 
     Raises `UnreadableFileError` for a file shorter than its header says (READ-TRUNCATED) or damaged
     (READ-DAMAGED), and for text outside the encoding (READ-ENCODING).
     """
     _require_whole(path, spec)
-    declared = _ICONV[spec.encoding] if "encoding" in spec.model_fields_set else None
+    declared = _ICONV[spec.encoding] if spec.is_encoding_declared else None
     table = _read(pyreadstat.read_sas7bdat, path, declared, spec, user_missing=True)
     if table is None:
         raise unreadable(
@@ -123,7 +123,7 @@ def read_sas7bdat(path: Path, spec: FileSpec) -> Parsed:
 
 
 def _read(
-    reader: Callable[..., tuple[Any, Any]], path: Path, encoding: str | None, spec: FileSpec, **options: bool
+    reader: Callable[..., tuple[Any, Any]], path: Path, encoding: str | None, spec: Source, **options: bool
 ) -> tuple[Mapping[str, Sequence[Cell]], Any] | None:
     """Columns by name, and the library's description of the file; None for text outside the encoding."""
     with guarded(spec, "a SAS file"):
@@ -226,9 +226,7 @@ def _mark_specials(cells: list[Cell], has_specials: bool) -> list[Cell]:
     return [f".{cell}" if has_specials and isinstance(cell, str) else cell for cell in cells]
 
 
-def _restore_blank_rows(
-    columns: list[list[Cell]], content: bytes, layout: XportLayout, spec: FileSpec
-) -> None:
+def _restore_blank_rows(columns: list[list[Cell]], content: bytes, layout: XportLayout, spec: Source) -> None:
     """Give back the blank rows at the end of the table, which the library takes for padding."""
     read = len(columns[0])
     absent = range(read, layout.rows)
@@ -238,7 +236,7 @@ def _restore_blank_rows(
         column.extend([None if field.is_numeric else ""] * len(absent))
 
 
-def _require_whole(path: Path, spec: FileSpec) -> None:
+def _require_whole(path: Path, spec: Source) -> None:
     """Compare the size of a sas7bdat file with its header: header length + pages x page length."""
     with path.open("rb") as stream:
         head = stream.read(288)
@@ -259,7 +257,7 @@ def _require_whole(path: Path, spec: FileSpec) -> None:
         )
 
 
-def _differs(spec: FileSpec, read: str, held: str) -> Exception:
+def _differs(spec: Source, read: str, held: str) -> Exception:
     return unreadable(
         spec,
         f"damaged: {read} could be read where the file holds {held}",

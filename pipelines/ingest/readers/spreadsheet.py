@@ -12,15 +12,17 @@ import polars as pl
 from pipelines.ingest.readers.common import (
     MANIFEST_FILE,
     Parsed,
+    Source,
     check_header,
     guarded,
     no_rejected,
     text_frame,
+    unpacks_too_far,
     unreadable,
 )
-from schemas.manifest import FileSpec
+from pipelines.ingest.readers.limits import unpacked_limit
 
-_LARGEST_BYTES: Final = 4 * 2**30
+_PIECE_BYTES: Final = 2**20
 _ERROR_CELLS: Final = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -36,14 +38,15 @@ _MIDNIGHT: Final = r"^(\d{4}-\d\d-\d\d) 00:00:00$"
 _INSTANT: Final = r"^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)$"
 
 
-def read_xlsx(path: Path, spec: FileSpec) -> Parsed:
+def read_xlsx(path: Path, spec: Source) -> Parsed:
     """The sheet the manifest names, or the only one; its first used row is the header.
 
     Whole numbers have no `.0`, dates are `YYYY-MM-DD`, instants `YYYY-MM-DDTHH:MM:SS`, times
     `HH:MM:SS`, error cells their Excel text such as `#N/A`. A workbook stores a date as an instant at
     midnight, so a cell at midnight reads as a date, which claims less. Rows without any cell are no rows;
     they keep their number, so that `__row` + header row is the row Excel shows, and are counted in the notes.
-    Raises `UnreadableFileError` for a damaged workbook, a sheet that is not there or not chosen
+    Raises `UnreadableFileError` for a damaged workbook, one that unpacks to more than `limits` allows
+    (READ-FILE-SIZE: 200 times its size, at most 4 GiB), a sheet that is not there or not chosen
     (READ-SHEET), and an unusable header.
     """
     with guarded(spec, "an Excel workbook"):
@@ -75,23 +78,28 @@ def read_xlsx(path: Path, spec: FileSpec) -> Parsed:
     return Parsed(text_frame(names, cells, numbers), no_rejected(), notes)
 
 
-def _require_workbook(path: Path, spec: FileSpec) -> None:
+def _require_workbook(path: Path, spec: Source) -> None:
+    """Refuse an archive that is no workbook, or unpacks beyond its limit: sizes it declares may be false."""
+    room = unpacked_limit(path.stat().st_size)
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
-    if not any(entry.filename == "xl/workbook.xml" for entry in entries):
-        raise unreadable(
-            spec,
-            "the file is a ZIP archive but no Excel workbook (.xlsx)",
-            "save the table as .xlsx or as CSV",
-            "READ-FILE-KIND",
-        )
-    if sum(entry.file_size for entry in entries) > _LARGEST_BYTES:
-        raise unreadable(
-            spec, "unpacks to more than 4 GiB", "export the table as CSV or Parquet", "READ-FILE-SIZE"
-        )
+        if not any(entry.filename == "xl/workbook.xml" for entry in entries):
+            raise unreadable(
+                spec,
+                "the file is a ZIP archive but no Excel workbook (.xlsx)",
+                "save the table as .xlsx or as CSV",
+                "READ-FILE-KIND",
+            )
+        declared = sum(entry.file_size for entry in entries)
+        for entry in entries if declared <= room else ():
+            with archive.open(entry) as stream:
+                while room >= 0 and (piece := stream.read(_PIECE_BYTES)):
+                    room -= len(piece)
+    if declared > room or room < 0:
+        raise unpacks_too_far(spec, path.stat().st_size)
 
 
-def _choose_sheet(names: list[str], spec: FileSpec) -> str:
+def _choose_sheet(names: list[str], spec: Source) -> str:
     known = ", ".join(names)
     if spec.sheet is not None:
         if spec.sheet in names:

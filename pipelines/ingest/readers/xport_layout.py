@@ -17,8 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from pipelines.ingest.readers.common import unreadable
-from schemas.manifest import FileSpec
+from pipelines.ingest.readers.common import Source, unreadable
 
 RECORD: Final = 80
 _HEADER: Final = b"HEADER RECORD*******"
@@ -45,7 +44,7 @@ class XportLayout:
     rows: int
 
 
-def read_layout(content: bytes, spec: FileSpec) -> XportLayout:
+def read_layout(content: bytes, spec: Source) -> XportLayout:
     """Layout of a transport file with one table.
 
     Raises `UnreadableFileError`: READ-TRUNCATED when the size is no multiple of 80, the last row is
@@ -150,7 +149,7 @@ def _parse_header(content: bytes) -> tuple[int, tuple[XportField, ...], int, int
     return version, tuple(fields), place + RECORD, declared
 
 
-def _require_one_table(content: bytes, start: int, spec: FileSpec) -> None:
+def _require_one_table(content: bytes, start: int, spec: Source) -> None:
     place = content.find(_HEADER + b"MEMB", start)
     while place != -1:
         if place % RECORD == 0:
@@ -163,7 +162,7 @@ def _require_one_table(content: bytes, start: int, spec: FileSpec) -> None:
         place = content.find(_HEADER + b"MEMB", place + 1)
 
 
-def _count_rows(content: bytes, start: int, row_bytes: int, declared: int | None, spec: FileSpec) -> int:
+def _count_rows(content: bytes, start: int, row_bytes: int, declared: int | None, spec: Source) -> int:
     """Rows the bytes hold: what follows them is under one record of blanks."""
     room = len(content) - start
     rows, rest = divmod(room, row_bytes)
