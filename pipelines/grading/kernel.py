@@ -63,9 +63,8 @@ def combine_parts(
     parts: Iterable[Frames], checked: Frames, release: Release, manifest: StudyManifest
 ) -> dict[str, pl.DataFrame]:
     """Parts in the order of subjects put together, with what is said of the study: as `grade_study`."""
-    found: dict[str, list[pl.DataFrame]] = {
-        table.info().name: [] for table in (*OF_SUBJECT, CoreUnmappedTerms)
-    }
+    names = [*(table.info().name for table in OF_SUBJECT), CoreUnmappedTerms.info().name]
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in names}
     for part in parts:
         for name, frames in found.items():
             frames.append(part[name])
