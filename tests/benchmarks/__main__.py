@@ -45,10 +45,12 @@ def measure_size(rows: int, seed: int, repeats: int, names: list[str], parent: P
         _child("prepare", name, str(rows), str(seed))
         found = json.loads(_child("count", name))
         costs: dict[str, dict[str, list[dict[str, float]]]] = {task: defaultdict(list) for task in names}
-        for _ in range(repeats):
+        for repeat in range(repeats):
             for task in names:
                 for part, cost in json.loads(_child(task, name)).items():
                     costs[task][part].append(cost)
+            if repeat == 0:
+                found["rows_in_agreement"] = json.loads(_child("agree", name))
     lines = []
     for task in names:
         floors = [cost for part in _FLOORS for cost in costs[task].pop(part)]
@@ -79,6 +81,8 @@ def _child(*arguments: str) -> str:
 def _print(figures: Figures) -> None:
     print(f"\n{figures['event_rows']:,} adverse-event rows, {figures['checked_rows']:,} of them valid")
     print("".join(f"{name:<{width}}" if name == "step" else f"{name:>{width}}" for name, width in _COLUMNS))
+    for name, compared in figures["rows_in_agreement"].items():
+        print(f"{name} and kernel agree on {compared:,} rows")
     for line in figures["lines"]:
         rate = "" if line["rows_per_second"] is None else f"{line['rows_per_second']:,}"
         print(

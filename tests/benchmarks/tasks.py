@@ -24,15 +24,20 @@ from typing import Final
 import polars as pl
 
 from mappings.loader import load_release
+from mappings.release import Release
 from pipelines.grading.kernel import grade_study
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
 from pipelines.stages import run_study
+from schemas.manifest import StudyManifest
+from tests.benchmarks import duckdb_kernel, pandas_kernel
+from tests.benchmarks.agreement import assert_agreement
 from tests.benchmarks.generator import STUDY, write_checked, write_study
 from tests.benchmarks.machine import Cost, Stopwatch, measure
 from warehouse.publisher import publish
 
 Costs = dict[str, Cost]
+SecondKernel = Callable[[Mapping[str, Path], Release, StudyManifest, Path], None]
 KERNEL_TABLES: Final = ("core_event_grades", "core_subject_grades")
 OUTPUTS: Final = "outputs"
 
@@ -74,6 +79,32 @@ def _graded(folder: Path, name: str, tables: tuple[str, ...] | None) -> Costs:
                 frame.write_parquet(target / f"{table}.parquet")
 
     return _beside_floor(name, work, files, folder)
+
+
+def run_pandas(folder: Path) -> Costs:
+    """The same two tables by the pandas version."""
+    return _second(folder, "pandas", pandas_kernel.grade)
+
+
+def run_duckdb(folder: Path) -> Costs:
+    """The same two tables by the SQL version."""
+    return _second(folder, "duckdb", duckdb_kernel.grade)
+
+
+def _second(folder: Path, name: str, grade: SecondKernel) -> Costs:
+    release, manifest = load_release(), read_manifest(folder / "landing" / STUDY)
+    files, target = checked_files(folder), _fresh(folder / OUTPUTS / name)
+    return _beside_floor(name, lambda: grade(files, release, manifest, target), files, folder)
+
+
+def agree(folder: Path) -> dict[str, int]:
+    """Rows on which each second implementation said what the kernel says; a difference is an error."""
+    outputs = folder / OUTPUTS
+    return {
+        name: assert_agreement(outputs / "kernel", outputs / name)
+        for name in ("pandas", "duckdb")
+        if (outputs / name).is_dir() and (outputs / "kernel").is_dir()
+    }
 
 
 def run_whole(folder: Path) -> Costs:
@@ -133,6 +164,8 @@ def _fresh(folder: Path) -> Path:
 
 TASKS: Final[dict[str, Callable[[Path], Costs]]] = {
     "kernel": run_kernel,
+    "duckdb": run_duckdb,
+    "pandas": run_pandas,
     "kernel, all tables": run_all_tables,
     "whole run": run_whole,
 }
@@ -143,8 +176,8 @@ def main() -> None:
     name, folder = sys.argv[1], Path(sys.argv[2])
     if name == "prepare":
         prepare(folder, int(sys.argv[3]), int(sys.argv[4]))
-    elif name == "count":
-        print(json.dumps(count_rows(folder)))
+    elif name in ("count", "agree"):
+        print(json.dumps(count_rows(folder) if name == "count" else agree(folder)))
     else:
         print(json.dumps({part: cost.as_json() for part, cost in TASKS[name](folder).items()}))
 
