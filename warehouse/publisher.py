@@ -4,7 +4,8 @@ What may live here: writing what `warehouse.selection` chose into the file. What
 kind; the file holds what the run folders hold and can be deleted at any time.
 
 Every published run is verified byte by byte first. The new file is complete, proven and on the disk
-before one rename puts it in place, so a reader sees the old file or the new one and never a half.
+before one rename puts it in place, so a reader sees the old file or the new one and never a half. The
+ledger tells of it and the seal names it before that rename.
 The same runs give the same content: every table, row, order, comment and view, and on the same platform
 the same bytes, as far as `_REPEATABLE` reaches.
 """
@@ -26,7 +27,9 @@ from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
 from schemas.results import CoreRuns
 from warehouse.comparison_store import ComparisonStore, StoredComparison
+from warehouse.database_seal import is_sealed, standing_sha256, write_seal
 from warehouse.ddl import ddl_text, table_statements, view_statements, warehouse_key
+from warehouse.ledger import Note
 from warehouse.run_store import (
     RunStore,
     StoredRun,
@@ -65,23 +68,24 @@ class Publication:
     left_out: tuple[str, ...]
 
 
-def publish(home: Home) -> Publication:
+def publish(home: Home, reason: str | None = None) -> Publication:
     """Bring the DuckDB file to the chosen runs, releases and comparisons; does nothing when it is there.
 
-    Tables exist even when no study has rows for them. Raises `StoreError`, leaving the old file as
-    it is, when a run is damaged, when current runs disagree on the content of one mapping release, when
-    a key is not unique, or when the home cannot be written.
+    `reason` is what the ledger says why. Tables exist even when no study has rows for them. Raises
+    `StoreError`, leaving the old file as it is, when a run is damaged, when current runs disagree on the
+    content of one mapping release, when a key is not unique, or when the home cannot be written.
     """
     home.ensure()
     with file_lock(home.runs / ".locks" / "publish.lock"):
-        store = RunStore(home.runs)
+        store = RunStore(home.runs, reason)
         chosen = select(store)
         run_ids = tuple(each.run.run_id for each in chosen.runs if each.is_current)
         contents = {name: release.sha256 for name, release in chosen.releases.items()}
         comparisons = ComparisonStore(home.runs).standing(contents, run_ids)
         key = content_key(chosen, comparisons)
         done = (key, run_ids, len(chosen.runs), chosen.left_out)
-        if _is_published(home, key):
+        standing = standing_sha256(home)
+        if is_sealed(home, key, standing):
             return Publication(home.database, False, *done)
         for left_behind in home.root.glob(".publish-*"):  # by a process that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
@@ -98,12 +102,14 @@ def publish(home: Home) -> Publication:
                     next_action="make room and run regrade publish; the runs and the old file are safe",
                 ) from None
             flush(built)
+            file_sha256 = sha256_file(built)
+            facts = {"content_key": key, "file_sha256": file_sha256, "studies": len(run_ids)}
+            entry = store.ledger.append(Note("published", facts))
+            write_seal(home, key, file_sha256, entry, standing)
             built.replace(home.database)
             flush(home.root)
-            _write_seal(home, key)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
-        store.note("published", content_key=key)
         return Publication(home.database, True, *done)
 
 
@@ -120,26 +126,6 @@ def content_key(chosen: Selection, comparisons: Sequence[StoredComparison]) -> s
         ),
     }
     return sha256_text(canonical_json(content))
-
-
-def _seal_path(home: Home) -> Path:
-    return home.database.with_name(home.database.name + ".json")
-
-
-def _write_seal(home: Home, key: str) -> None:
-    """Say beside the file what it holds; written last, so a crash leaves a seal that does not fit."""
-    seal = {"content_key": key, "file_sha256": sha256_file(home.database)}
-    building = _seal_path(home).with_suffix(".new")
-    building.write_text(canonical_json(seal) + "\n", encoding="utf-8")
-    building.replace(_seal_path(home))
-
-
-def _is_published(home: Home, key: str) -> bool:
-    try:
-        seal = _seal_path(home).read_text(encoding="utf-8")
-        return seal == canonical_json({"content_key": key, "file_sha256": sha256_file(home.database)}) + "\n"
-    except OSError:
-        return False
 
 
 def _build(path: Path, chosen: Selection, comparisons: Sequence[StoredComparison]) -> None:

@@ -14,6 +14,7 @@ from schemas.base import Table
 from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
 from schemas.results import CoreRuns
+from warehouse.database_seal import require_sealed
 from warehouse.ddl import table_statements, view_statements
 from warehouse.run_store import StoredRun
 from warehouse.selection import PublishedRun
@@ -22,7 +23,8 @@ from warehouse.selection import PublishedRun
 def open_published(home: Home) -> duckdb.DuckDBPyConnection:
     """Open the published file so that a query can read it and nothing else.
 
-    Raises `StoreError` when there is no file yet, or when it is no database this version can open.
+    Raises `StoreError` when there is no file yet, when it is not the one that was published, or when it is
+    no database this version can open.
     """
     if not home.database.is_file():
         raise StoreError(
@@ -30,6 +32,7 @@ def open_published(home: Home) -> duckdb.DuckDBPyConnection:
             file=str(home.database),
             next_action="run regrade run, or regrade publish",
         )
+    require_sealed(home)
     try:
         return duckdb.connect(
             str(home.database),

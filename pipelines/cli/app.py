@@ -15,6 +15,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.failures import OK, comparing, guarded
+from pipelines.cli.ledger import ReasonOption
+from pipelines.cli.ledger import group as ledger_group
 from pipelines.cli.mappings import group as mappings_group
 
 EPILOG = (
@@ -124,6 +126,7 @@ def run(
             help="Mapping release to run under; the study's own when left out.",
         ),
     ] = None,
+    reason: ReasonOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -134,16 +137,16 @@ def run(
     """
     from pipelines.cli.running import run_studies
 
-    return run_studies(home, studies or [], as_json, release)
+    return run_studies(home, studies or [], as_json, release, reason)
 
 
 @app.command(short_help="Rebuild the DuckDB file from the runs.")
 @guarded
-def publish(home: HomeOption = None, as_json: JsonOption = False) -> int:
+def publish(reason: ReasonOption = None, home: HomeOption = None, as_json: JsonOption = False) -> int:
     """Build the DuckDB file again: the current run of every study and its runs under other releases."""
     from pipelines.cli.running import run_publish
 
-    return run_publish(home, as_json)
+    return run_publish(home, as_json, reason)
 
 
 @app.command(short_help="Tell a subject's story, or one event's.")
@@ -201,13 +204,14 @@ def export(
     style: Annotated[ExportFormat, typer.Option("--format", help="Format of the files.")] = (
         ExportFormat.PARQUET
     ),
+    reason: ReasonOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
     """Write every table of the DuckDB file as one Parquet or CSV file, in the order of its key."""
     from pipelines.cli.deliver import run_export
 
-    return run_export(home, folder, style.value, as_json)
+    return run_export(home, folder, style.value, as_json, reason)
 
 
 @app.command(short_help="Write a run with all that made it.")
@@ -216,6 +220,7 @@ def deliver(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the delivery.")],
     run_id: RunOption = None,
+    reason: ReasonOption = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -225,7 +230,7 @@ def deliver(
     """
     from pipelines.cli.deliver import run_deliver
 
-    return run_deliver(home, study, folder, run_id, as_json)
+    return run_deliver(home, study, folder, run_id, as_json, reason)
 
 
 @app.command(short_help="Recompute a run and compare it.")
@@ -328,4 +333,5 @@ def ui(
     return run_ui(home, port)
 
 
+app.add_typer(ledger_group, short_help="Show who did what when, and prove it.")
 app.add_typer(mappings_group, short_help="Check, compare and preview mapping releases.")

@@ -10,18 +10,41 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.cli.failures import OK
-from pipelines.cli.output import SHORT, print_json, visible
+from pipelines.cli.output import SHORT, print_json, say, visible
 from pipelines.cli.query import connect
-from pipelines.delivery import deliver
-from pipelines.home import resolve_home
+from pipelines.delivery import DELIVERY_NAME, deliver
+from pipelines.home import Home, resolve_home
+from schemas.errors import StoreError
+from warehouse.database_seal import read_seal
+from warehouse.disk import sha256_file
 from warehouse.export import export_tables
+from warehouse.ledger import Ledger, Note
 
 
 def run_deliver(
-    home_option: str | None, study_id: str, folder: Path, run_prefix: str | None, as_json: bool
+    home_option: str | None,
+    study_id: str,
+    folder: Path,
+    run_prefix: str | None,
+    as_json: bool,
+    reason: str | None = None,
 ) -> int:
     """Write the delivered folder and say what is in it and what is not."""
-    done = deliver(resolve_home(home_option), study_id, folder.expanduser(), run_prefix)
+    home = resolve_home(home_option)
+    done = deliver(home, study_id, folder.expanduser(), run_prefix)
+    _record(
+        home,
+        reason,
+        Note(
+            "delivered",
+            {
+                "study_id": done.study_id,
+                "run_id": done.run_id,
+                "files": done.files,
+                "delivery_sha256": sha256_file(done.folder / DELIVERY_NAME),
+            },
+        ),
+    )
     if as_json:
         print_json({**asdict(done), "folder": str(done.folder)})
         return OK
@@ -35,11 +58,16 @@ def run_deliver(
     return OK
 
 
-def run_export(home_option: str | None, folder: Path, style: str, as_json: bool) -> int:
+def run_export(
+    home_option: str | None, folder: Path, style: str, as_json: bool, reason: str | None = None
+) -> int:
     """Write every published table as one file and say where."""
     home = resolve_home(home_option)
     with connect(home) as connection:
+        seal = read_seal(home)
         written = export_tables(connection, folder.expanduser(), style)
+    key = None if seal is None else seal.content_key
+    _record(home, reason, Note("exported", {"content_key": key, "format": style, "tables": len(written)}))
     if as_json:
         print_json({"folder": str(folder.expanduser().absolute()), "format": style, "tables": dict(written)})
         return OK
@@ -47,3 +75,11 @@ def run_export(home_option: str | None, folder: Path, style: str, as_json: bool)
     print(f"exported: {len(written)} tables, {rows} rows, as {style}")
     print(f"folder    {visible(folder.expanduser().absolute())}  (readable by its owner only)")
     return OK
+
+
+def _record(home: Home, reason: str | None, note: Note) -> None:
+    """Tell the ledger; who may only read the data home may still take copies, and is told."""
+    try:
+        Ledger(home.runs, reason).append(note)
+    except StoreError as failure:
+        say(f"regrade: not in the ledger: {failure}")

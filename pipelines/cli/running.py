@@ -36,17 +36,22 @@ class Outcome:
 
 
 def run_studies(
-    home_option: str | None, asked: Sequence[str], as_json: bool, release_id: str | None = None
+    home_option: str | None,
+    asked: Sequence[str],
+    as_json: bool,
+    release_id: str | None = None,
+    reason: str | None = None,
 ) -> int:
     """Run the studies asked for, or all, then publish; 1 when any study failed.
 
-    `release_id` is the mapping release to run them under; None is each study's own.
+    `release_id` is the mapping release to run them under; None is each study's own. `reason` is what the
+    ledger says why.
     """
     home = resolve_home(home_option)
     if release_id is not None:
         _require_release(release_id)
-    outcomes = run_all(home, select_studies(home, asked), release_id)
-    published = publish_or_say(home)
+    outcomes = run_all(home, select_studies(home, asked), release_id, reason)
+    published = publish_or_say(home, reason)
     if as_json:
         print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
     else:
@@ -89,12 +94,14 @@ def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked))
 
 
-def run_all(home: Home, studies: Sequence[str], release_id: str | None = None) -> list[Outcome]:
+def run_all(
+    home: Home, studies: Sequence[str], release_id: str | None = None, reason: str | None = None
+) -> list[Outcome]:
     """Run each study; a failure is reported at once and stops no other study."""
     outcomes = []
     with progress(len(studies)) as (show, advance):
         for study_id in studies:
-            outcomes.append(_run_one(home, study_id, release_id, show))
+            outcomes.append(_run_one(home, study_id, release_id, reason, show))
             advance()
     for outcome in outcomes:
         if outcome.error is not None:
@@ -102,11 +109,17 @@ def run_all(home: Home, studies: Sequence[str], release_id: str | None = None) -
     return outcomes
 
 
-def _run_one(home: Home, study_id: str, release_id: str | None, show: Callable[[str], None]) -> Outcome:
+def _run_one(
+    home: Home, study_id: str, release_id: str | None, reason: str | None, show: Callable[[str], None]
+) -> Outcome:
     show(study_id)
     try:
         result = run_study(
-            home, study_id, release_id=release_id, progress=lambda stage: show(f"{study_id}: {stage}")
+            home,
+            study_id,
+            release_id=release_id,
+            progress=lambda stage: show(f"{study_id}: {stage}"),
+            reason=reason,
         )
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -134,10 +147,10 @@ def _require_release(release_id: str) -> None:
         )
 
 
-def publish_or_say(home: Home) -> str | None:
+def publish_or_say(home: Home, reason: str | None = None) -> str | None:
     """Path of the published file; None, after a message, when it cannot be built (the old one stays)."""
     try:
-        return str(publish_with_comparisons(home).path)
+        return str(publish_with_comparisons(home, reason).path)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failure:  # what was run must still be reported
@@ -145,7 +158,7 @@ def publish_or_say(home: Home) -> str | None:
         return None
 
 
-def publish_with_comparisons(home: Home) -> Publication:
+def publish_with_comparisons(home: Home, reason: str | None = None) -> Publication:
     """Renew what compares releases, publish, and say what had to be left out.
 
     Raises what `publish` raises. A comparison that fails is a message: nothing waits for it.
@@ -157,17 +170,17 @@ def publish_with_comparisons(home: Home) -> Publication:
         raise
     except BaseException as fault:  # a panic of a native library is a BaseException
         failures = (describe(fault),)
-    done = publish(home)
+    done = publish(home, reason)
     for failure in failures:
         say(f"regrade: mapping releases not compared: {failure}")
-    for reason in done.left_out:
-        say(f"regrade: not published: {reason}")
+    for why in done.left_out:
+        say(f"regrade: not published: {why}")
     return done
 
 
-def run_publish(home_option: str | None, as_json: bool) -> int:
+def run_publish(home_option: str | None, as_json: bool, reason: str | None = None) -> int:
     """Build the DuckDB file from the runs; 1 when it cannot be built."""
-    done = publish_with_comparisons(resolve_home(home_option))
+    done = publish_with_comparisons(resolve_home(home_option), reason)
     if as_json:
         print_json(
             {

@@ -1,4 +1,8 @@
-"""`regrade status`: which run stands for each study, whether its inputs changed, and the DuckDB file."""
+"""`regrade status`: which run stands for each study, whether its inputs changed, the DuckDB file, the ledger.
+
+What may live here: looking and printing. What may not: repairing. Every byte of every current run and of the
+DuckDB file is hashed: a file that changed under the program is named here.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ from dataclasses import asdict, dataclass
 import duckdb
 
 from pipelines.cli.failures import FAILED, OK
+from pipelines.cli.ledger_show import check_home
 from pipelines.cli.output import SHORT, print_json, print_table, visible
 from pipelines.cli.query import connect
 from pipelines.home import Home, resolve_home
 from pipelines.stages import plan_run
 from schemas.errors import RegradeError, StoreError
+from warehouse.ledger_check import LedgerCheck
 from warehouse.run_store import RunStore
 
 
@@ -41,21 +47,24 @@ _WORDS = {
 
 
 def run_status(home_option: str | None, as_json: bool) -> int:
-    """Print the state of every study; 1 when one cannot be planned (its message says why)."""
+    """Print the state of every study; 1 when something is damaged or cannot be planned: messages say why."""
     home = resolve_home(home_option)
-    runs, file_state = _published_runs(home)
+    runs, database = _database(home)
     states = study_states(home, runs)
+    ledger, ledger_words = _ledger(home)
     if as_json:
         print_json(
             {
                 "home": str(home.root),
                 "studies": [asdict(state) for state in states],
-                "database": {"path": str(home.database), "state": file_state},
+                "database": {"path": str(home.database), **asdict(database)},
+                "ledger": None if ledger is None else asdict(ledger),
             }
         )
     else:
         print(f"home       {visible(home.root)}")
-        print(f"warehouse  {visible(home.database)}: {file_state}")
+        print(f"warehouse  {visible(home.database)}: {database.state}")
+        print(f"ledger     {ledger_words}")
         if states:
             print_table(
                 ("study", "run", "release", "beside it", "state", "in warehouse"),
@@ -66,7 +75,10 @@ def run_status(home_option: str | None, as_json: bool) -> int:
         for state in states:
             if state.error is not None:
                 print(f"{state.study_id}: {visible(state.error)}")
-    return FAILED if any(state.error for state in states) else OK
+        if database.error is not None:
+            print(visible(database.error))
+    is_broken = ledger is None or ledger.state == "broken" or database.error is not None
+    return FAILED if is_broken or any(state.error for state in states) else OK
 
 
 def _line(state: StudyState) -> tuple[object, ...]:
@@ -88,7 +100,10 @@ def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
             current = store.current(study_id)
             if current is not None:
                 run_id, release_id = current.run_id, current.release_id
-                others = tuple(run.release_id for run in store.beside(current))
+                beside = store.beside(current)
+                others = tuple(run.release_id for run in beside)
+                for run in (current, *beside):
+                    run.verify()
             if study_id in landed:
                 planned = plan_run(home, study_id).run_id
                 state = "never_run" if run_id is None else "up_to_date" if planned == run_id else "changed"
@@ -108,14 +123,39 @@ def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
     return states
 
 
-def _published_runs(home: Home) -> tuple[dict[str, str], str]:
+@dataclass(frozen=True)
+class DatabaseState:
+    """`state` in words; `error` is null unless the file cannot be read or is not what was published."""
+
+    state: str
+    error: str | None = None
+
+
+def _database(home: Home) -> tuple[dict[str, str], DatabaseState]:
+    """Current run by study in the published file, and how it is."""
     if not home.database.is_file():
-        return {}, "not built yet"
+        return {}, DatabaseState("not built yet")
     try:
         with connect(home) as connection:
             runs = dict(
                 connection.execute("SELECT study_id, run_id FROM core_runs WHERE is_current").fetchall()
             )
-    except (StoreError, duckdb.Error):
-        return {}, "cannot be read; regrade publish builds it again"
-    return runs, f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB"
+    except StoreError as failure:
+        return {}, DatabaseState("cannot be read; regrade publish builds it again", str(failure))
+    except duckdb.Error:
+        error = f"{home.database}: it holds no table of runs. Next: run regrade publish: it builds it again"
+        return {}, DatabaseState("cannot be read; regrade publish builds it again", error)
+    return runs, DatabaseState(f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB")
+
+
+def _ledger(home: Home) -> tuple[LedgerCheck | None, str]:
+    """The checked ledger (None where it cannot be read) and a line about it."""
+    try:
+        found = check_home(home)
+    except StoreError as failure:
+        return None, visible(failure)
+    if found.state == "broken":
+        first = found.problems[0]
+        place = "" if first.line is None else f"line {first.line}: "
+        return found, visible(f"BROKEN: {place}{first.what}. Next: regrade ledger check")
+    return found, "none yet" if found.state == "absent" else f"{found.entries} entries, intact"
