@@ -18,6 +18,7 @@ from pipelines.ingest.column_names import find_column, imputation_flags, resolve
 from pipelines.ingest.findings import Rule, finding
 from pipelines.ingest.parse_dates import DATE_RULES, UNREADABLE_TIME, is_sas_day_column, read_date
 from pipelines.ingest.parse_words import Words
+from pipelines.ingest.plain_dates import read_plain_dates
 from pipelines.ingest.raw import ROW, RawTable
 from schemas.errors import ManifestError
 from schemas.evidence import CoreParseProblems
@@ -57,11 +58,9 @@ class FileCells:
 
     def parse(self, inputs: Sequence[str], read: Reader, outputs: Mapping[str, pl.DataType]) -> None:
         """Add `outputs`, computed by `read` from each distinct combination of the `inputs` texts."""
-        distinct = self.frame.select(inputs).unique()
-        parsed = pl.DataFrame(
-            [read(*texts) for texts in distinct.iter_rows()], schema=dict(outputs), orient="row"
-        )
-        answers = pl.concat([distinct, parsed], how="horizontal")
+        self._join_answers(_answers(self.frame.select(inputs).unique(), read, outputs), inputs)
+
+    def _join_answers(self, answers: pl.DataFrame, inputs: Sequence[str]) -> None:
         self.frame = self.frame.join(
             answers, on=list(inputs), how="left", nulls_equal=True, maintain_order="left"
         )
@@ -86,7 +85,6 @@ class FileCells:
         inputs = [name]
         column = self.columns.get(name)
         flags = (None, None) if column is None else imputation_flags(self.table.frame.columns, column)
-        sas_days = is_sas_day_column(self.frame.get_column(name).unique().to_list())
         order = self.table.spec.date_order
         extras = {
             "time_text": time if time in self.columns else None,
@@ -95,14 +93,19 @@ class FileCells:
         }
         named = {key: extra for key, extra in extras.items() if extra is not None}
         inputs += list(named.values())
+        distinct = self.frame.select(inputs).unique()
+        plain, distinct = _split_plain_dates(distinct, prefix)
+        # A column with a plain date in it is no column of day numbers.
+        sas_days = plain.is_empty() and is_sas_day_column(distinct.get_column(name).unique().to_list())
 
         def read(text: str | None, *others: str | None) -> tuple[Any, ...]:
             return tuple(
                 read_date(text, order=order, sas_days=sas_days, **dict(zip(named, others, strict=True)))
             )
 
-        outputs = {f"{prefix}_earliest": INSTANT, f"{prefix}_latest": INSTANT}
-        self.parse(inputs, read, {**outputs, f"{prefix}_precision": pl.String(), _RULE: pl.String()})
+        instants = {f"{prefix}_earliest": INSTANT, f"{prefix}_latest": INSTANT}
+        outputs = {**instants, f"{prefix}_precision": pl.String(), _RULE: pl.String()}
+        self._join_answers(pl.concat([plain, _answers(distinct, read, outputs)]), inputs)
         self.note(name, f"{prefix}_earliest", DATE_RULES, time=named.get("time_text"))
         self.frame = self.frame.drop("__date_flag", "__time_flag", strict=False)
 
@@ -185,6 +188,41 @@ class FileCells:
         return wanted.select(pl.col(ROW).alias("source_row"), pl.Series("digest", digests, dtype=pl.String))
 
 
+def _answers(
+    distinct: pl.DataFrame, read: Reader, outputs: Mapping[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
+    """Distinct texts, each with what `read` makes of it."""
+    parsed = pl.DataFrame(
+        [read(*texts) for texts in distinct.iter_rows()], schema=dict(outputs), orient="row"
+    )
+    return pl.concat([distinct, parsed], how="horizontal")
+
+
+def _split_plain_dates(distinct: pl.DataFrame, prefix: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Texts that are plain dates with nothing beside them, read; and the others as they are."""
+    name, *beside = distinct.columns
+    read = read_plain_dates(distinct.get_column(name)).select(
+        pl.all().name.map(lambda column: f"{prefix}_{column}"), pl.lit(None, pl.String).alias(_RULE)
+    )
+    is_plain = pl.col(f"{prefix}_precision").is_not_null() & pl.all_horizontal(
+        pl.lit(value=True), *(pl.col(other).is_null() for other in beside)
+    )
+    whole = pl.concat([distinct, read], how="horizontal")
+    return whole.filter(is_plain), whole.filter(~is_plain).select(distinct.columns)
+
+
+def clean_cells(cells: pl.Series, cleaner: Callable[[pl.Expr], pl.Expr] | None = None) -> pl.Series:
+    """A column cleaned by `clean` or `clean_code`: each distinct text once; a clean column is not copied."""
+    text, cleaned = pl.col("text"), (cleaner or clean)(pl.col("text"))
+    texts = cells.unique().to_frame("text").with_columns(cleaned.alias("cleaned"))
+    if texts.filter(text.ne_missing(pl.col("cleaned"))).is_empty():
+        return cells
+    joined = cells.to_frame("text").join(
+        texts, on="text", how="left", nulls_equal=True, maintain_order="left"
+    )
+    return joined.get_column("cleaned").alias(cells.name)
+
+
 def clean(column: pl.Expr) -> pl.Expr:
     """The text without blanks and unseen marks at its ends; null when nothing is left.
 
@@ -237,11 +275,9 @@ def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> File
         )
     codes = ("subject_id", "event_id", "llt_code", "pt_code")
     fields = [
-        (
-            (clean_code if name in codes else clean)(pl.col(columns[name]))
-            if name in columns
-            else pl.lit(None, pl.String)
-        ).alias(name)
+        clean_cells(rows.get_column(columns[name]), clean_code if name in codes else clean).alias(name)
+        if name in columns
+        else pl.lit(None, pl.String).alias(name)
         for name in FIELDS[spec.role]
     ]
     frame = rows.select(pl.lit(spec.path).alias("source_file"), pl.col(ROW).alias("source_row"), *fields)
