@@ -220,6 +220,8 @@ class RunStore:
         Written before `set_current`: a crash between the two leaves a run beside the current one, or
         the older run of one release in its place, and both are whole.
         """
+        # What a process left that was killed when the run folder had just appeared.
+        shutil.rmtree(self.work_folder(run.study_id, run.run_id), ignore_errors=True)
         latest = self._latest(run.study_id)
         if latest.get(run.release_id) == run.run_id:
             return
