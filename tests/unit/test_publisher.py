@@ -271,8 +271,12 @@ def test_an_interrupted_publication_leaves_the_old_file(home: Home, monkeypatch:
     before = home.database.read_bytes()
     seal_sample(home.runs, "B")
 
-    def crash(*_: object) -> Path:
-        raise OSError("no space left on device")
+    replace = Path.replace
+
+    def crash(path: Path, target: Path) -> Path:
+        if target == home.database:
+            raise OSError("no space left on device")
+        return replace(path, target)
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "replace", crash)
