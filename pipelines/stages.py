@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -23,8 +23,8 @@ from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
-from pipelines.diffs.scale import compare_scales
-from pipelines.grading.kernel import Grader, grade_study
+from pipelines.diffs.scale import COMPARED_COLUMNS, compare_scales
+from pipelines.grading.kernel import Frames, Grader, Sources, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import check_study
 from pipelines.ingest.raw import RawTable
@@ -32,16 +32,30 @@ from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
 from schemas.errors import ManifestError, StoreError
 from schemas.manifest import StudyManifest
-from schemas.registry import TABLES
+from schemas.registry import CHECKED_TABLES, TABLES
 from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of, sha256_file
 
-Tables: TypeAlias = dict[str, pl.DataFrame]
+Stage: TypeAlias = Callable[["RunPlan", Sources], Iterable[Frames]]
+"""Takes the tables of the stages before it; gives the next rows of each of its own, again and again."""
 Progress: TypeAlias = Callable[[str], None]
 
 PURE_ROOMS: Final = ("schemas", "mappings", "pipelines/ingest", "pipelines/grading", "pipelines/diffs")
 """Rooms whose sources decide what a run's results are; their digest is part of the run id."""
 _CODE_ROOT: Final = Path(__file__).resolve().parent.parent
 _RAW_FILES: Final = "raw_files"
+_RAW_FILES_SCHEMA: Final = {
+    "number": pl.Int64,
+    "path": pl.String,
+    "role": pl.String,
+    "rows_in": pl.Int64,
+    "rows_split": pl.Int64,
+    "rows_rejected": pl.Int64,
+    "blanks_to_null": pl.Int64,
+    "declared_nulls": pl.Int64,
+    "notes": pl.String,
+}
+_SMALL_ROWS: Final = 250_000
+"""A table of more rows is not held in memory from one stage to the next."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,7 @@ class RunPlan:
     manifest: StudyManifest
     release: Release
     identity: Mapping[str, Any]
-    grader: Grader = field(default=grade_study, repr=False, compare=False)
+    grader: Grader = field(default=stream_study, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -204,10 +218,10 @@ def sources_sha256(root: Path) -> str:
     return digest.hexdigest()
 
 
-# The stages: each takes the plan and the tables of the stages before it, and returns its own.
+# The stages.
 
 
-def raw(plan: RunPlan, _: Tables) -> Tables:
+def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
     """Every source cell as text, the rows that could not be split, and one line per file."""
     study = read_study(plan.folder, plan.manifest)
     if hash_inputs(plan.folder, plan.manifest) != plan.identity["inputs"]:
@@ -216,62 +230,52 @@ def raw(plan: RunPlan, _: Tables) -> Tables:
             file=str(plan.folder),
             next_action="run the study again when the files are complete",
         )
-    tables = {}
     for _number, name, table in _raw_names(study):
-        tables[name] = table.frame
-        tables[f"{name}_rejected"] = table.rejected
-    tables[_RAW_FILES] = pl.DataFrame(
-        [
-            {
-                "number": number,
-                "path": table.spec.path,
-                "role": table.spec.role,
-                "rows_in": table.rows_in,
-                "rows_split": table.frame.height,
-                "rows_rejected": table.rejected.height,
-                "blanks_to_null": table.blanks_to_null,
-                "declared_nulls": table.declared_nulls,
-                "notes": json.dumps(dict(table.notes), sort_keys=True, ensure_ascii=False),
-            }
-            for number, _, table in _raw_names(study)
-        ],
-        schema={
-            "number": pl.Int64,
-            "path": pl.String,
-            "role": pl.String,
-            "rows_in": pl.Int64,
-            "rows_split": pl.Int64,
-            "rows_rejected": pl.Int64,
-            "blanks_to_null": pl.Int64,
-            "declared_nulls": pl.Int64,
-            "notes": pl.String,
-        },
-    )
-    return tables
+        yield {name: table.frame, f"{name}_rejected": table.rejected}
+    lines = [
+        {
+            "number": number,
+            "path": table.spec.path,
+            "role": table.spec.role,
+            "rows_in": table.rows_in,
+            "rows_split": table.frame.height,
+            "rows_rejected": table.rejected.height,
+            "blanks_to_null": table.blanks_to_null,
+            "declared_nulls": table.declared_nulls,
+            "notes": json.dumps(dict(table.notes), sort_keys=True, ensure_ascii=False),
+        }
+        for number, _, table in _raw_names(study)
+    ]
+    yield {_RAW_FILES: pl.DataFrame(lines, schema=_RAW_FILES_SCHEMA)}
 
 
-def staged(plan: RunPlan, tables: Tables) -> Tables:
+def staged(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Typed rows, partial dates as ranges; what cannot be read keeps its text."""
-    return _declared(stage_study(rebuild_raw_study(plan.manifest, tables.__getitem__)))
+    yield stage_study(rebuild_raw_study(plan.manifest, lambda name: tables[name].lazy().collect()))
 
 
-def checked(plan: RunPlan, tables: Tables) -> Tables:
+def checked(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Valid rows, rejected rows and findings."""
-    return _declared(check_study(tables, plan.manifest))
+    staged = {name: table.lazy().collect() for name, table in tables.items() if name in TABLES}
+    yield check_study(staged, plan.manifest)
 
 
-def graded(plan: RunPlan, tables: Tables) -> Tables:
+def graded(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
     """ICANS intervals of events, subjects, days and episodes, and the release that decided."""
-    results = plan.grader(tables, plan.release, plan.manifest)
-    return _declared({**results, **plan.release.tables})
+    yield plan.release.tables
+    of_study = {table.info().name: tables[table.info().name] for table in CHECKED_TABLES}
+    yield from plan.grader(of_study, plan.release, plan.manifest)
 
 
-def diffs(_: RunPlan, tables: Tables) -> Tables:
+def diffs(_: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Source scale against ICANS, and incidence."""
-    return _declared(compare_scales(tables, tables))
+    compared = {
+        name: tables[name].lazy().select(columns).collect() for name, columns in COMPARED_COLUMNS.items()
+    }
+    yield compare_scales(compared, compared)
 
 
-STAGES: Final[dict[str, Callable[[RunPlan, Tables], Tables]]] = {
+STAGES: Final[dict[str, Stage]] = {
     "raw": raw,
     "staged": staged,
     "checked": checked,
@@ -288,7 +292,7 @@ def run_study(
     release_id: str | None = None,
     progress: Progress | None = None,
     reason: str | None = None,
-    grader: Grader = grade_study,
+    grader: Grader = stream_study,
 ) -> RunResult:
     """Take a study through all stages, seal the run and make it the study's current one.
 
@@ -305,8 +309,8 @@ def run_study(
         run = store.find(study_id, plan.run_id)
         created = run is None
         if run is None:
-            tables: Tables = {}
-            files = {stage: _take_stage(store, plan, stage, tables, progress)[0] for stage in STAGES}
+            tables: dict[str, pl.DataFrame | pl.LazyFrame] = {}
+            files = {stage: _take_stage(store, plan, stage, tables, progress) for stage in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         else:
             store.note("reused", study_id=study_id, run_id=run.run_id)
@@ -338,8 +342,8 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
     with store.lock(study_id):
         run = store.find(study_id, plan.run_id)
         if run is None and is_last:
-            tables: Tables = {}
-            files = {name: _take_stage(store, plan, name, tables, None)[0] for name in STAGES}
+            tables: dict[str, pl.DataFrame | pl.LazyFrame] = {}
+            files = {name: _take_stage(store, plan, name, tables, None) for name in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         if run is not None:
             if is_last:
@@ -347,26 +351,61 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
             return _sealed_result(run, stage)
         tables = {}
         for name in STAGES:
-            files_of_stage, frames = _take_stage(store, plan, name, tables, None)
+            files_of_stage = _take_stage(store, plan, name, tables, None)
             if name == stage:
                 break
     work = store.work_folder(study_id, plan.run_id) / stage
-    return StageResult(plan.run_id, study_id, stage, work, files_of_stage, frames.__getitem__)
+    return StageResult(
+        plan.run_id, study_id, stage, work, files_of_stage, lambda table: tables[table].lazy().collect()
+    )
 
 
 def _take_stage(
-    store: RunStore, plan: RunPlan, stage: str, tables: Tables, progress: Progress | None
-) -> tuple[dict[str, TableFile], Tables]:
-    """Read the stage if it is finished, else compute and write it; its tables join `tables`."""
+    store: RunStore,
+    plan: RunPlan,
+    stage: str,
+    tables: dict[str, pl.DataFrame | pl.LazyFrame],
+    progress: Progress | None,
+) -> dict[str, TableFile]:
+    """Read the stage if it is finished, else compute and write it; its tables join `tables`.
+
+    Small tables stay in memory for the stages that follow, large ones are read from their files again.
+    """
     if progress is not None:
         progress(stage)
-    frames = store.read_stage(plan.study_id, plan.run_id, stage)
-    files = store.stage_files(plan.study_id, plan.run_id, stage)
-    if frames is None or files is None:
-        frames = STAGES[stage](plan, tables)
-        files = store.write_stage(plan.study_id, plan.run_id, stage, frames)
-    tables.update(frames)
-    return files, frames
+    files = store.find_stage(plan.study_id, plan.run_id, stage)
+    kept: dict[str, list[pl.DataFrame]] = {}
+    if files is None:
+        parts = _keep_small(_declared(STAGES[stage](plan, tables)), kept)
+        files = store.write_stage(plan.study_id, plan.run_id, stage, parts)
+    for name, file in files.items():
+        tables[name] = (
+            pl.concat(kept[name])
+            if kept.get(name)
+            else pl.scan_parquet(store.work_folder(plan.study_id, plan.run_id) / stage / file.file)
+        )
+    return files
+
+
+def collect_stage(stage: str, plan: RunPlan, tables: Sources) -> dict[str, pl.DataFrame]:
+    """The whole tables of a stage, in memory; nothing is stored."""
+    found: dict[str, list[pl.DataFrame]] = {}
+    for part in _declared(STAGES[stage](plan, tables)):
+        for name, rows in part.items():
+            found.setdefault(name, []).append(rows)
+    return {name: pl.concat(frames) for name, frames in found.items()}
+
+
+def _keep_small(parts: Iterable[Frames], kept: dict[str, list[pl.DataFrame]]) -> Iterator[Frames]:
+    """The parts; of tables of few rows, `kept` has the frames in the end."""
+    rows: dict[str, int] = {}
+    for part in parts:
+        for name, frame in part.items():
+            rows[name] = rows.get(name, 0) + frame.height
+            kept.setdefault(name, []).append(frame)
+            if rows[name] > _SMALL_ROWS:
+                kept[name].clear()
+        yield part
 
 
 def _sealed_result(run: StoredRun, stage: str) -> StageResult:
@@ -374,15 +413,17 @@ def _sealed_result(run: StoredRun, stage: str) -> StageResult:
     return StageResult(run.run_id, run.study_id, stage, run.folder, files, run.table)
 
 
-def _declared(tables: Mapping[str, pl.DataFrame]) -> Tables:
-    """The tables, each declared and of its declared columns; the rooms have validated their values."""
-    for name, frame in tables.items():
-        if name not in TABLES or dict(frame.schema) != TABLES[name].polars_schema():
-            raise StoreError(
-                f"a stage made a table {name} that is not what the schemas declare",
-                next_action="report this defect; nothing was stored",
-            )
-    return dict(tables)
+def _declared(parts: Iterable[Frames]) -> Iterator[Frames]:
+    """The parts, each table declared and of its declared columns; the rooms have validated their values."""
+    for part in parts:
+        for name, frame in part.items():
+            is_raw = name.startswith("raw_")
+            if not is_raw and (name not in TABLES or dict(frame.schema) != TABLES[name].polars_schema()):
+                raise StoreError(
+                    f"a stage made a table {name} that is not what the schemas declare",
+                    next_action="report this defect; nothing was stored",
+                )
+        yield part
 
 
 def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:

@@ -25,9 +25,9 @@ from pipelines.run_comparisons import find_run
 from pipelines.stages import (
     STAGES,
     RunPlan,
-    Tables,
     code_sha256,
     code_version,
+    collect_stage,
     hash_inputs,
     read_layers,
 )
@@ -137,7 +137,7 @@ def verify_run(source: Source, run: StoredRun, known: tuple[Difference, ...] = (
     is_same_code = run.identity["code"]["sha256"] == code_sha256()
     if not is_same_code:
         remarks.append(_other_code(run))
-    tables: Tables = {}
+    tables: dict[str, pl.DataFrame] = {}
     reason = None
     try:
         tables = _recompute(source, run)
@@ -187,7 +187,7 @@ def _damage(run: StoredRun) -> Iterator[Difference]:
             yield Difference("the file is not what the run recorded (sha256 differs)", stored.file, name)
 
 
-def _recompute(source: Source, run: StoredRun) -> Tables:
+def _recompute(source: Source, run: StoredRun) -> dict[str, pl.DataFrame]:
     """All tables of the run, computed again in memory from its inputs, manifest and release."""
     manifest = manifest_of(run)
     folder = source.home.study_folder(run.study_id)
@@ -201,9 +201,9 @@ def _recompute(source: Source, run: StoredRun) -> Tables:
                 next_action="put the file of that run back, or run the study again",
             )
     plan = RunPlan(run.run_id, run.study_id, folder, manifest, source.release_of(run), run.identity)
-    tables: Tables = {}
-    for stage in STAGES.values():
-        tables.update(stage(plan, tables))
+    tables: dict[str, pl.DataFrame] = {}
+    for stage in STAGES:
+        tables.update(collect_stage(stage, plan, tables))
     return tables
 
 

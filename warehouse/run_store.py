@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from schemas.digest import canonical_digest
 from schemas.errors import StoreError
 from warehouse.disk import (
     canonical_json,
@@ -39,6 +38,7 @@ from warehouse.disk import (
     sha256_text,
 )
 from warehouse.ledger import Ledger, Note
+from warehouse.table_writer import TableWriters
 
 __all__ = [
     "RECORD_NAME",
@@ -56,11 +56,10 @@ __all__ = [
 ]
 
 RECORD_NAME: Final = "run.json"
-RUN_FORMAT: Final = 1
+RUN_FORMAT: Final = 2
 """Part of every run id; raise it when the layout of a run folder changes."""
 _RUN_ID = re.compile(r"[0-9a-f]{64}")
 _RERUN = "delete this folder and run the study again"
-_ROOM = "check the free disk space and the permissions of the data home, then run again"
 
 
 @dataclass(frozen=True)
@@ -270,24 +269,25 @@ class RunStore:
         return self.runs / ".work" / study_id / run_id
 
     def write_stage(
-        self, study_id: str, run_id: str, stage: str, frames: Mapping[str, pl.DataFrame]
+        self, study_id: str, run_id: str, stage: str, parts: Iterable[Mapping[str, pl.DataFrame]]
     ) -> dict[str, TableFile]:
-        """Write the tables of one stage; they count only once the whole stage is there."""
+        """Write the tables of one stage as their rows come; they count only once the whole stage is there.
+
+        Each part holds the next rows of some tables, in canonical order.
+        """
         work = self.work_folder(study_id, run_id)
         building = work / f".{stage}"
         shutil.rmtree(building, ignore_errors=True)
         shutil.rmtree(work / stage, ignore_errors=True)
         building.mkdir(parents=True)
-        files = {}
-        for name, frame in sorted(frames.items()):
-            path = building / f"{name}.parquet"
-            try:
-                frame.rechunk().write_parquet(path, compression="zstd", statistics=True)
-            except (OSError, pl.exceptions.ComputeError):
-                raise StoreError("the table cannot be written", file=str(path), next_action=_ROOM) from None
-            files[name] = TableFile(
-                name, stage, path.name, frame.height, canonical_digest(frame), sha256_file(path)
-            )
+        with TableWriters(building) as writers:
+            for part in parts:
+                writers.append(part)
+            written = writers.close()
+        files = {
+            name: TableFile(name, stage, table.path.name, table.rows, table.digest, sha256_file(table.path))
+            for name, table in written.items()
+        }
         (building / "stage.json").write_text(
             canonical_json([asdict(file) for file in files.values()]), encoding="utf-8"
         )
@@ -302,16 +302,16 @@ class RunStore:
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
-    def read_stage(self, study_id: str, run_id: str, stage: str) -> dict[str, pl.DataFrame] | None:
-        """Frames of a finished stage, verified; None when it has to be computed (again)."""
+    def find_stage(self, study_id: str, run_id: str, stage: str) -> dict[str, TableFile] | None:
+        """Tables of a finished stage whose bytes are what was written; None when it has to be computed."""
         files = self.stage_files(study_id, run_id, stage)
-        if files is None:
-            return None
         folder = self.work_folder(study_id, run_id) / stage
         try:
-            return {name: _read_verified(folder, file) for name, file in files.items()}
+            for file in (files or {}).values():
+                verified_path(folder, file)
         except StoreError:
             return None
+        return files
 
     def seal(
         self,

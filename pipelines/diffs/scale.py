@@ -8,19 +8,38 @@ compare as 1..5, marked as derived. Rows of grade 0 are no events.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import polars as pl
 
 from pipelines.diffs.incidence import derive_denominator, derive_incidence
 from schemas.base import Table
 from schemas.registry import DIFF_TABLES
-from schemas.results import CoreIncidence
+from schemas.results import (
+    CoreEventGrades,
+    CoreIncidence,
+    CoreStudies,
+    CoreSubjectGrades,
+    DiffScaleEvents,
+)
 from schemas.vocabulary import COMPARATOR_SETS
 
 SUBJECT = ("study_id", "subject_id")
 EVENT = (*SUBJECT, "event_id")
 ENDS = ("low", "point", "high")
 THRESHOLDS = (1, 2, 3, 4)
+COMPARED_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
+    "core_subjects": (*SUBJECT, "is_infused"),
+    "core_adverse_events": (*SUBJECT, "grade"),
+    "core_studies": tuple(CoreStudies.polars_schema()),
+    "core_event_grades": (
+        *(name for name in DiffScaleEvents.polars_schema() if name in CoreEventGrades.polars_schema()),
+        *("disposition", "scale", "is_broad", "is_core", "is_sponsor"),
+    ),
+    "core_event_windows": (*EVENT, "window_days", "window_status"),
+    "core_subject_grades": tuple(CoreSubjectGrades.polars_schema()),
+}
+"""What a comparison reads, by table: a large study need not be in memory with everything else."""
 COUNTED = ("inside", "partly", "no_infusion_date")
 
 

@@ -1,8 +1,9 @@
-"""The kernel: batches of subjects graded on their own, put together, and what is said of the study.
+"""The kernel: batches of subjects graded on their own, one after the other, and what is said of the study.
 
-`grade_study` is the entry point: `grade_parts` put together by `combine_parts`, which an engine that spreads
-the parts over machines calls itself. All are pure: the same tables, release and manifest give the same
-frames, whatever the order of rows and the size of the batches.
+`stream_study` gives the rows of every table as they come, `grade_study` the whole tables. Both are
+`grade_parts` and then `finish_parts`, which an engine that spreads the parts over machines calls itself. All
+are pure: the same tables, release and manifest give the same rows in the same order, whatever the order of
+the rows given and the size of the batches.
 """
 
 from __future__ import annotations
@@ -16,25 +17,27 @@ from mappings.release import Release
 from pipelines.grading.course_summaries import derive_course_summary
 from pipelines.grading.subject_results import grade_subjects
 from schemas.base import SEPARATOR
-from schemas.courses import CoreCourseSummary
+from schemas.courses import CoreCourseSummary, CoreSubjectCourses
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.registry import GRADED_TABLES
 from schemas.results import CoreIncidence, CoreStudies, CoreUnmappedTerms
 
 INFUSED = "infused subjects"
 REPORTED = "subjects with a reported event"
-BATCH_ROWS: Final = 250_000
+BATCH_ROWS: Final = 1_000_000
 """Adverse-event and assessment rows graded at a time: memory follows this, not the size of the study."""
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
 OF_SUBJECT: Final = tuple(table for table in GRADED_TABLES if table not in OF_STUDY)
 Frames: TypeAlias = Mapping[str, pl.DataFrame]
-Grader: TypeAlias = Callable[[Frames, Release, StudyManifest], dict[str, pl.DataFrame]]
-"""`grade_study`, or what executes it elsewhere and gives the same frames."""
+Sources: TypeAlias = Mapping[str, pl.DataFrame | pl.LazyFrame]
+"""Tables in memory, or in files that are read batch by batch."""
+Grader: TypeAlias = Callable[[Sources, Release, StudyManifest], Iterable[Frames]]
+"""`stream_study`, or what executes it elsewhere and gives the same rows: of each table, its next ones."""
 
 
 def grade_study(
-    checked: Frames, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
+    checked: Sources, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
 ) -> dict[str, pl.DataFrame]:
     """ICANS intervals of one study at every level.
 
@@ -46,8 +49,15 @@ def grade_study(
     return combine_parts(grade_parts(checked, release, manifest, batch_rows), checked, release, manifest)
 
 
+def stream_study(
+    checked: Sources, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
+) -> Iterator[Frames]:
+    """The rows of `grade_study` as they come: of each table, its next ones."""
+    return finish_parts(grade_parts(checked, release, manifest, batch_rows), checked, release, manifest)
+
+
 def grade_parts(
-    checked: Frames, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
+    checked: Sources, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
 ) -> Iterator[dict[str, pl.DataFrame]]:
     """The canonical tables of OF_SUBJECT in parts of whole subjects, in the order of their ids.
 
@@ -59,53 +69,59 @@ def grade_parts(
         yield part | {"core_unmapped_terms": results["core_unmapped_terms"]}
 
 
-def combine_parts(
-    parts: Iterable[Frames], checked: Frames, release: Release, manifest: StudyManifest
-) -> dict[str, pl.DataFrame]:
-    """Parts in the order of subjects put together, with what is said of the study: as `grade_study`."""
-    names = [*(table.info().name for table in OF_SUBJECT), CoreUnmappedTerms.info().name]
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in names}
+def finish_parts(
+    parts: Iterable[Frames], checked: Sources, release: Release, manifest: StudyManifest
+) -> Iterator[Frames]:
+    """The parts, given in the order of subjects, and after them the tables of the study."""
+    courses, unmapped = [CoreSubjectCourses.empty()], []
     for part in parts:
-        for name, frames in found.items():
-            frames.append(part[name])
-    # Parts are in the order of subjects, which every key starts with: together they are canonical.
-    graded = {table.info().name: pl.concat(found[table.info().name], rechunk=True) for table in OF_SUBJECT}
-    for table, frame in (
+        courses.append(part["core_subject_courses"])
+        unmapped.append(part["core_unmapped_terms"])
+        yield {table.info().name: part[table.info().name] for table in OF_SUBJECT}
+    of_study = (
         (CoreStudies, _derive_study(checked, release, manifest)),
-        (CoreCourseSummary, derive_course_summary(graded["core_subject_courses"], manifest.study)),
-        (CoreUnmappedTerms, _sum_unmapped(found["core_unmapped_terms"])),
-    ):
-        graded[table.info().name] = table.require(frame)
-    return {
-        table.info().name: graded[table.info().name] for table in GRADED_TABLES if table is not CoreIncidence
+        (CoreCourseSummary, derive_course_summary(pl.concat(courses), manifest.study)),
+        (CoreUnmappedTerms, _sum_unmapped(unmapped)),
+    )
+    yield {table.info().name: table.require(frame) for table, frame in of_study}
+
+
+def combine_parts(
+    parts: Iterable[Frames], checked: Sources, release: Release, manifest: StudyManifest
+) -> dict[str, pl.DataFrame]:
+    """The rows of `finish_parts` put together, table by table, as `grade_study` gives them."""
+    # Parts are in the order of subjects, which every key starts with: together they are canonical.
+    found: dict[str, list[pl.DataFrame]] = {
+        table.info().name: [] for table in GRADED_TABLES if table is not CoreIncidence
     }
+    for rows in finish_parts(parts, checked, release, manifest):
+        for name, frame in rows.items():
+            found[name].append(frame)
+    return {name: pl.concat(frames, rechunk=True) for name, frames in found.items()}
 
 
-def _split_subjects(
-    checked: Mapping[str, pl.DataFrame], batch_rows: int
-) -> Iterator[Mapping[str, pl.DataFrame]]:
+def _split_subjects(checked: Sources, batch_rows: int) -> Iterator[Frames]:
     """The tables in batches of whole subjects, in the order of their ids; at least one batch."""
-    subjects = checked["core_subjects"]
-    rows = [checked["core_adverse_events"], checked["core_assessments"]]
-    if sum(frame.height for frame in rows) <= batch_rows:
-        yield checked
-        return
+    tables = {name: table.lazy() for name, table in checked.items()}
+    ids = [tables[name].select("subject_id") for name in ("core_adverse_events", "core_assessments")]
     counts = (
-        subjects.select("subject_id")
-        .join(
-            pl.concat(frame.select("subject_id") for frame in rows).group_by("subject_id").len(),
-            on="subject_id",
-            how="left",
-        )
+        tables["core_subjects"]
+        .select("subject_id")
+        .join(pl.concat(ids).group_by("subject_id").len(), on="subject_id", how="left")
         .sort("subject_id")
         .with_columns((pl.col("len").fill_null(0).cum_sum() // batch_rows).alias("batch"))
         .group_by("batch")
         .agg(pl.col("subject_id").min().alias("first"), pl.col("subject_id").max().alias("last"))
         .sort("batch")
+        .collect()
     )
+    if counts.height < 2:
+        yield {name: table.collect() for name, table in tables.items()}
+        return
+    of_subjects = {name: table for name, table in tables.items() if "subject_id" in table.collect_schema()}
     for first, last in counts.select("first", "last").iter_rows():
         mine = pl.col("subject_id").is_between(pl.lit(first), pl.lit(last))
-        yield {name: frame.filter(mine) for name, frame in checked.items() if "subject_id" in frame.columns}
+        yield {name: table.filter(mine).collect() for name, table in of_subjects.items()}
 
 
 def _sum_unmapped(parts: list[pl.DataFrame]) -> pl.DataFrame:
@@ -117,13 +133,12 @@ def _sum_unmapped(parts: list[pl.DataFrame]) -> pl.DataFrame:
     )
 
 
-def _derive_study(
-    checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
-) -> pl.DataFrame:
+def _derive_study(checked: Sources, release: Release, manifest: StudyManifest) -> pl.DataFrame:
     """The study, its conventions and its row accounts, in one row."""
-    subjects = checked["core_subjects"]
-    valid = checked["core_adverse_events"].height
-    rejected = checked["core_rejected_rows"].filter(pl.col("table_name") == "adverse_events").height
+    subjects = checked["core_subjects"].lazy().select("is_in_subject_table", "is_infused").collect()
+    valid = checked["core_adverse_events"].lazy().select(pl.len()).collect().item()
+    of_events = pl.col("table_name") == "adverse_events"
+    rejected = checked["core_rejected_rows"].lazy().select(of_events.sum()).collect().item()
     has_subject_table = bool(subjects["is_in_subject_table"].any())
     row = {
         "study_id": manifest.study,

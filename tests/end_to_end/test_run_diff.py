@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from pipelines import stages
+from pipelines.grading.kernel import grade_study
 from pipelines.home import Home
 from pipelines.report.document import Document
 from pipelines.report.document_file import read_document
@@ -270,18 +271,16 @@ def test_the_order_of_the_runs_is_the_callers(tiny: Home) -> None:
 def test_another_program_is_named_by_its_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home(tmp_path).ensure()
     write_tiny_study(home, STUDY)
-    real = stages.grade_study
 
-    def earlier(*parts: Any) -> dict[str, pl.DataFrame]:
-        tables = real(*parts)
+    def earlier(*parts: Any) -> Iterator[dict[str, pl.DataFrame]]:
+        tables = grade_study(*parts)
         grades = tables["core_event_grades"]
-        return {**tables, "core_event_grades": grades.with_columns(pl.lit("more").alias("requires"))}
+        yield {**tables, "core_event_grades": grades.with_columns(pl.lit("more").alias("requires"))}
 
     with monkeypatch.context() as patched:
-        patched.setattr(stages, "grade_study", earlier)
         patched.setattr(stages, "code_version", lambda: "0.0.9")
         patched.setattr(stages, "code_sha256", lambda: "9" * 64)
-        old = run_study(home, STUDY)
+        old = run_study(home, STUDY, grader=earlier)
     new = run_study(home, STUDY)
     diff = compare_stored_runs(home, STUDY, old.run_id, new.run_id)
     assert diff.components == ("code",)
@@ -374,7 +373,7 @@ def test_a_run_of_other_columns(tiny: Home) -> None:
     frames = {name: first.table(name) for name in first.tables}
     frames["core_subject_grades"] = frames["core_subject_grades"].drop("requires")
     old = "1" * 64
-    files = store.write_stage(STUDY, old, "all", frames)
+    files = store.write_stage(STUDY, old, "all", [frames])
     store.seal(STUDY, old, first.identity, {"all": files})
     message = refused(tiny, STUDY, old)
     assert "another version of the program made the run: its table core_subject_grades" in message
@@ -385,6 +384,6 @@ def test_a_run_of_another_layout(tiny: Home) -> None:
     first = store.current(STUDY)
     assert first is not None
     old = "2" * 64
-    files = store.write_stage(STUDY, old, "all", {name: first.table(name) for name in first.tables})
+    files = store.write_stage(STUDY, old, "all", [{name: first.table(name) for name in first.tables}])
     store.seal(STUDY, old, {**first.identity, "parameters": {"run_format": 0}}, {"all": files})
     assert "the run has the layout 0" in refused(tiny, STUDY, old)

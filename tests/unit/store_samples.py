@@ -110,7 +110,7 @@ def seal_sample(runs: Path, study_id: str, **facts: Any) -> StoredRun:
     run_id = run_id_of(made_from)
     with store.lock(study_id):
         stages = {
-            stage: store.write_stage(study_id, run_id, stage, frames)
+            stage: store.write_stage(study_id, run_id, stage, [frames])
             for stage, frames in sample_stages(study_id, facts.get("release_id", "1.0.0")).items()
         }
         run = store.seal(study_id, run_id, made_from, stages)

@@ -102,19 +102,20 @@ def test_an_unfinished_stage_is_never_taken_for_a_result(tmp_path: Path) -> None
     store = RunStore(tmp_path)
     run_id = run_id_of(identity(STUDY))
     frame = pl.DataFrame({"x": ["1"]})
-    store.write_stage(STUDY, run_id, "raw", {"raw_0": frame})
+    store.write_stage(STUDY, run_id, "raw", [{"raw_0": frame}])
     work = store.work_folder(STUDY, run_id)
-    found = store.read_stage(STUDY, run_id, "raw")
+    found = store.find_stage(STUDY, run_id, "raw")
     assert found is not None
-    assert found["raw_0"].equals(frame)
+    assert found["raw_0"].rows == 1
+    assert pl.read_parquet(work / "raw" / found["raw_0"].file).equals(frame)
     assert store.find(STUDY, run_id) is None
     assert store.study_ids() == ()
     (work / "raw" / "raw_0.parquet").write_bytes(b"cut short")
-    assert store.read_stage(STUDY, run_id, "raw") is None
+    assert store.find_stage(STUDY, run_id, "raw") is None
     (work / "raw").rename(work / ".raw")  # as a crash in the middle of writing leaves it
-    assert store.read_stage(STUDY, run_id, "raw") is None
-    store.write_stage(STUDY, run_id, "raw", {"raw_0": frame})
-    assert store.read_stage(STUDY, run_id, "raw") is not None
+    assert store.find_stage(STUDY, run_id, "raw") is None
+    store.write_stage(STUDY, run_id, "raw", [{"raw_0": frame}])
+    assert store.find_stage(STUDY, run_id, "raw") is not None
 
 
 def test_a_crash_while_sealing_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +136,7 @@ def test_where_two_stages_hold_a_table_the_later_one_counts(tmp_path: Path) -> N
     store = RunStore(tmp_path)
     first, second = pl.DataFrame({"x": ["1"]}), pl.DataFrame({"x": ["2"]})
     stages = {
-        stage: store.write_stage(STUDY, "0" * 64, stage, {"core_rejected_rows": frame})
+        stage: store.write_stage(STUDY, "0" * 64, stage, [{"core_rejected_rows": frame}])
         for stage, frame in (("staged", first), ("checked", second))
     }
     run = store.seal(STUDY, "0" * 64, {}, stages)
