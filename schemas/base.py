@@ -96,8 +96,7 @@ class Table(pa.DataFrameModel):
         keys = list(cls.info().key)
         if is_rising(result, keys):
             return result
-        result = result.sort(keys, nulls_last=False, maintain_order=False)
-        repeated = result.height - result.select(keys).n_unique() if result.height else 0
+        result, repeated = sort_by_key(result, keys)
         if repeated:
             raise SchemaError(
                 f"{cls.info().name} has {repeated} rows whose key ({', '.join(keys)}) is not unique",
@@ -116,7 +115,7 @@ class Table(pa.DataFrameModel):
         result = cls.canonicalise(frame)
         # Columns and types are right by now. Pandera is asked only where a value breaks a declared check: it
         # looks at one column after another, which takes longer than all the rest of a small study.
-        if cls._holds(result):
+        if cls.holds(result):
             return result
         try:
             cls.validate(result, lazy=True)
@@ -130,7 +129,7 @@ class Table(pa.DataFrameModel):
         return result
 
     @classmethod
-    def _holds(cls, frame: pl.DataFrame) -> bool:
+    def holds(cls, frame: pl.DataFrame) -> bool:
         """Every declared check of every column holds, as far as checks are known here by name."""
         if cls not in _CONDITIONS:
             _CONDITIONS[cls] = compile_checks(cls.declared_columns())
@@ -147,6 +146,49 @@ def is_rising(frame: pl.DataFrame, keys: list[str]) -> bool:
         here, before = pl.col(key), pl.col(key).shift(1)
         rises = (here > before) | ((here == before) & rises)
     return frame.height < 2 or bool(frame.lazy().select(rises.slice(1).all()).collect().item())
+
+
+def sort_by_key(frame: pl.DataFrame, keys: list[str]) -> tuple[pl.DataFrame, int]:
+    """The frame in the order of its key, nulls first, and how many rows repeat the key of another."""
+    ranks = rank_keys(frame, keys) if frame.height >= _RANKED_ROWS else None
+    if ranks is None:
+        ordered = frame.sort(keys, nulls_last=False, maintain_order=False)
+        return ordered, ordered.height - ordered.select(keys).n_unique() if ordered.height else 0
+    ordered = frame.with_columns(ranks.alias(_RANK)).sort(_RANK)
+    return ordered.drop(_RANK), int((ordered[_RANK].diff() == 0).sum())
+
+
+def rank_keys(frame: pl.DataFrame, keys: list[str]) -> pl.Series | None:
+    """One whole number per row in the order of its key: sorting numbers costs a third of sorting texts.
+
+    A text counts by its place among the distinct texts of its column. None where a key holds a null or
+    something else than text and whole numbers, or where the numbers do not fit.
+    """
+    size, ranks = 1, pl.zeros(frame.height, dtype=pl.Int64, eager=True)
+    for key in keys:
+        cells = frame[key]
+        if cells.null_count() or not (cells.dtype == pl.String or cells.dtype.is_integer()):
+            return None
+        if cells.dtype == pl.String:
+            texts = cells.unique().sort()
+            cells, lowest, count = cells.cast(pl.Enum(texts)).to_physical(), 0, texts.len()
+        else:
+            least, most = (cast("int", value) for value in (cells.min(), cells.max()))
+            lowest, count = least, most - least + 1
+        size *= count
+        if size >= 1 << 63:
+            return None
+        ranks = ranks * count + (cells.cast(pl.Int64) - lowest)
+    return ranks
+
+
+def repeats_key(frame: pl.DataFrame, keys: list[str]) -> pl.Series:
+    """Which rows share their key with another row."""
+    ranks = rank_keys(frame, keys)
+    if ranks is None:
+        return frame.select(pl.struct(keys).is_duplicated()).to_series()
+    ordered = ranks.sort()
+    return ranks.is_in(ordered.filter(ordered.diff() == 0).implode())
 
 
 def compile_checks(columns: dict[str, Column]) -> list[pl.Expr] | None:
@@ -176,6 +218,8 @@ _KNOWN_CHECKS: dict[str | None, Callable[[pl.Expr, Any], pl.Expr]] = {
 
 T = TypeVar("T", bound=Table)
 _DECLARED: dict[type[Table], TableInfo] = {}
+_RANKED_ROWS = 50_000
+_RANK = "__rank"
 _CONDITIONS: dict[type[Table], list[pl.Expr] | None] = {}
 
 

@@ -15,6 +15,7 @@ from pipelines.ingest.cells import FileCells, clean, clean_code
 from pipelines.ingest.findings import Rule, finding
 from pipelines.ingest.parse_grades import HALF_GRADE
 from pipelines.ingest.raw import ROW
+from schemas.base import repeats_key
 from schemas.errors import SchemaError
 from schemas.evidence import CoreAdverseEvents, CoreSubjects
 from schemas.manifest import StudyManifest
@@ -23,6 +24,7 @@ _CARRIED: Final = (
     *("subject_id", "verbatim_term", "lowest_level_term", "preferred_term", "llt_code", "pt_code"),
     "body_system",
 )
+_PLACE: Final = ("source_file", "source_row")
 _DELIMITERS: Final = {"comma": ",", "tab": "\t", "semicolon": ";"}
 """Delimiters by the name the reader notes; any other is noted as itself."""
 
@@ -112,12 +114,10 @@ def source_rows(
         frames = [frame.select("source_file", "source_row", *key) for frame in staged[table_name]]
         if frames:
             rows = pl.concat(frames)
-            doubled = (
-                pl.struct(key).is_duplicated() if table_name in ("adverse_events", "subjects") else False
-            )
-            suspects.append(
-                rows.filter(pl.col("subject_id").is_null() | doubled).select("source_file", "source_row")
-            )
+            suspects.append(rows.filter(pl.col("subject_id").is_null()).select(_PLACE))
+            if table_name in ("adverse_events", "subjects"):
+                owned = rows.filter(pl.col("subject_id").is_not_null())
+                suspects.append(owned.filter(repeats_key(owned, list(key))).select(_PLACE))
     if not suspects:
         return []
     wanted = pl.concat(suspects)

@@ -7,9 +7,11 @@ from datetime import date, datetime
 import pandera.polars as pa
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pandera.api.polars.components import Column
 
-from schemas.base import Table, compile_checks
+from schemas.base import Table, compile_checks, rank_keys, repeats_key, sort_by_key
 from schemas.errors import SchemaError
 from schemas.registry import TABLES
 
@@ -84,6 +86,37 @@ def test_a_key_that_is_not_unique_is_refused_without_naming_a_value() -> None:
     with pytest.raises(SchemaError, match="1 rows whose key") as caught:
         declared.canonicalise(frame)
     assert "secret" not in str(caught.value)
+
+
+_TEXTS = st.text(alphabet="aZ9-é\U0001f600", max_size=4)
+
+
+@given(st.lists(st.tuples(_TEXTS, st.integers(-9, 2**40), _TEXTS), min_size=1, max_size=60))
+def test_ranks_order_rows_as_their_keys_do(rows: list[tuple[str, int, str]]) -> None:
+    schema = {"a": pl.String, "b": pl.Int64, "c": pl.String}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    ranks = rank_keys(frame, ["a", "b", "c"])
+    assert ranks is not None
+    by_rank = [row for _, row in sorted(zip(ranks.to_list(), rows, strict=True), key=lambda pair: pair[0])]
+    assert by_rank == frame.sort("a", "b", "c").rows()
+    assert ranks.n_unique() == len(set(rows))
+    assert repeats_key(frame, ["a", "b", "c"]).to_list() == [rows.count(row) > 1 for row in rows]
+
+
+def test_a_long_table_is_sorted_and_its_repetitions_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pl.DataFrame({"a": ["b", "a", "b", "a", "b"], "b": [2, 1, 2, 3, 1]})
+    plain = sort_by_key(frame, ["a", "b"])
+    monkeypatch.setattr("schemas.base._RANKED_ROWS", 0)
+    ranked = sort_by_key(frame, ["a", "b"])
+    assert (plain[0].rows(), plain[1]) == (ranked[0].rows(), ranked[1])
+    assert ranked[1] == 1
+
+
+@pytest.mark.parametrize(
+    "cells", [[None, "a"], [1.5, 2.5], [-(2**62), 2**62]], ids=["null", "fractions", "too far apart"]
+)
+def test_keys_that_no_number_can_stand_for_are_sorted_as_they_are(cells: list[object]) -> None:
+    assert rank_keys(pl.DataFrame({"a": cells, "b": ["x", "y"]}), ["a", "b"]) is None
 
 
 def test_a_value_outside_its_vocabulary_is_caught_without_being_printed() -> None:
