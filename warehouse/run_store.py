@@ -298,9 +298,12 @@ class RunStore:
         """Tables of a finished stage of an unsealed run; None when it has to be computed."""
         path = self.work_folder(study_id, run_id) / stage / "stage.json"
         try:
-            return {file["name"]: TableFile(**file) for file in json.loads(path.read_bytes())}
-        except (OSError, ValueError, TypeError, KeyError):
+            files = {file["name"]: TableFile(**file) for file in json.loads(path.read_bytes())}
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
+        # A list that is not that of the folder is nobody's work: the stage is computed again.
+        there = sorted(found.name for found in path.parent.glob("*.parquet"))
+        return files if there and there == sorted(str(file.file) for file in files.values()) else None
 
     def find_stage(self, study_id: str, run_id: str, stage: str) -> dict[str, TableFile] | None:
         """Tables of a finished stage whose bytes are what was written; None when it has to be computed."""
