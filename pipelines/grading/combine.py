@@ -286,17 +286,18 @@ def count_evidence(placed: pl.DataFrame, contributions: pl.DataFrame) -> pl.Data
     """
     is_late = pl.col("window_status") == "late"
     per_row = placed.select("_row", *SUBJECT_WINDOW, is_late.alias("_is_late"))
-    several = per_row.filter(pl.col("infusion_number") > 0).with_columns(
+    of_infusions = per_row.filter(pl.col("infusion_number") > 0).with_columns(
         pl.lit(0, pl.Int32).alias("infusion_number")
     )
-    is_repeated = pl.struct("_row", "window_days").is_duplicated()
+    # Only what can follow a later infusion than the first can be in the same window twice.
+    repeated = placed.filter(pl.col("infusion_number") > 1)["_row"].unique().implode()
     over_all = pl.concat(
         [
-            several.filter(~is_repeated),
-            several.filter(is_repeated)
+            of_infusions.filter(~pl.col("_row").is_in(repeated)),
+            of_infusions.filter(pl.col("_row").is_in(repeated))
             .group_by("_row", *SUBJECT_WINDOW)
             .agg(pl.col("_is_late").all())
-            .select(several.columns),
+            .select(of_infusions.columns),
         ]
     )
     of_events = (

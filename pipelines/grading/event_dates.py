@@ -27,6 +27,31 @@ def derive_event_dates(
 
     A date without any bound stays null, without a flag. Columns of core_event_dates.
     """
+    rows = events.with_row_index("_row")
+    start, end = pl.col("start_earliest").dt.date(), pl.col("end_latest").dt.date()
+    is_whole = [
+        pl.col(f"{side}_earliest").dt.date().eq_missing(pl.col(f"{side}_latest").dt.date())
+        for side in ("start", "end")
+    ]
+    imputed = _impute(rows.filter(~pl.all_horizontal(is_whole)), infusions, subjects, manifest)
+    is_imputed = pl.col("_imputed").fill_null(value=False)
+    return (
+        rows.select("_row", *EVENT, start.alias("_start"), end.alias("_end"))
+        .join(imputed, on="_row", how="left", validate="1:1", maintain_order="left")
+        .select(
+            *EVENT,
+            pl.when(is_imputed).then("start_date").otherwise("_start").alias("start_date"),
+            "start_imputation",
+            pl.when(is_imputed).then("end_date").otherwise("_end").alias("end_date"),
+            "end_imputation",
+        )
+    )
+
+
+def _impute(
+    events: pl.DataFrame, infusions: pl.DataFrame, subjects: pl.DataFrame, manifest: StudyManifest
+) -> pl.DataFrame:
+    """The four columns of core_event_dates for rows with a partial date, by `_row`; `_imputed` is true."""
     first_infusion = (
         infusions.drop_nulls("infusion_earliest")
         .group_by(SUBJECT)
@@ -43,7 +68,8 @@ def derive_event_dates(
     can_end_by_then = last_observed >= pl.col("end_earliest").dt.date().fill_null(start)
     start_flag, end_flag = _compute_flag("start", start), _compute_flag("end", end)
     return placed.select(
-        *EVENT,
+        "_row",
+        pl.lit(value=True).alias("_imputed"),
         pl.when(start_flag.is_not_null() & reaches_infusion)
         .then(pl.max_horizontal(start, "_infusion"))
         .otherwise(start)
