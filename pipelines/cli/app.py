@@ -40,6 +40,13 @@ RunOption = Annotated[
 ]
 
 
+class Engine(StrEnum):
+    """What executes the kernel."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 class ExportFormat(StrEnum):
     """Formats of `regrade export`."""
 
@@ -127,6 +134,22 @@ def run(
         ),
     ] = None,
     reason: ReasonOption = None,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="What executes the kernel; the run is the same.")
+    ] = Engine.LOCAL,
+    master: Annotated[
+        str | None, typer.Option("--master", metavar="URL", help="Spark master, e.g. local[2] or spark://...")
+    ] = None,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            "--shards", min=1, metavar="N", help="Ranges of subjects on Spark; by size if left out."
+        ),
+    ] = None,
+    shared: Annotated[
+        Path | None,
+        typer.Option("--shared", metavar="FOLDER", help="Folder that Spark's driver and workers share."),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> int:
@@ -135,18 +158,38 @@ def run(
     A run under another release than the study's own (its study.yaml's, else the newest) is published
     beside the current run and does not take its place.
     """
-    from pipelines.cli.running import run_studies
+    from pipelines.cli.running import run_on_spark, run_studies
 
+    if engine is Engine.SPARK:
+        return run_on_spark(
+            home,
+            studies or [],
+            as_json=as_json,
+            release_id=release,
+            reason=reason,
+            master=master,
+            shards=shards,
+            shared=shared,
+        )
+    if (master, shards, shared) != (None, None, None):
+        raise typer.BadParameter("--master, --shards and --shared belong to --engine spark")
     return run_studies(home, studies or [], as_json, release, reason)
 
 
-@app.command(short_help="Rebuild the DuckDB file from the runs.")
+@app.command(short_help="Bring the DuckDB file to the runs.")
 @guarded
-def publish(reason: ReasonOption = None, home: HomeOption = None, as_json: JsonOption = False) -> int:
-    """Build the DuckDB file again: the current run of every study and its runs under other releases."""
+def publish(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Verify every run and build the file whole, whatever is there.")
+    ] = False,
+    reason: ReasonOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Bring the DuckDB file to the runs: the current one of every study, those under other releases."""
     from pipelines.cli.running import run_publish
 
-    return run_publish(home, as_json, reason)
+    return run_publish(home, as_json, reason, rebuild=rebuild)
 
 
 @app.command(short_help="Tell a subject's story, or one event's.")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from mappings.loader import list_releases
 from pipelines.cli.failures import FAILED, OK, describe, nearest
 from pipelines.cli.output import SHORT, print_json, print_table, progress, say
+from pipelines.grading.kernel import Grader, stream_study
 from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
@@ -41,16 +43,17 @@ def run_studies(
     as_json: bool,
     release_id: str | None = None,
     reason: str | None = None,
+    grader: Grader = stream_study,
 ) -> int:
     """Run the studies asked for, or all, then publish; 1 when any study failed.
 
     `release_id` is the mapping release to run them under; None is each study's own. `reason` is what the
-    ledger says why.
+    ledger says why; `grader` executes the kernel.
     """
     home = resolve_home(home_option)
     if release_id is not None:
         _require_release(release_id)
-    outcomes = run_all(home, select_studies(home, asked), release_id, reason)
+    outcomes = run_all(home, select_studies(home, asked), release_id, reason, grader)
     published = publish_or_say(home, reason)
     if as_json:
         print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
@@ -58,6 +61,24 @@ def run_studies(
         print_outcomes(outcomes)
         print(f"warehouse  {published or 'not published, see the message above'}")
     return OK if published and all(outcome.error is None for outcome in outcomes) else FAILED
+
+
+def run_on_spark(
+    home_option: str | None,
+    asked: Sequence[str],
+    *,
+    as_json: bool = False,
+    release_id: str | None = None,
+    reason: str | None = None,
+    master: str | None = None,
+    shards: int | None = None,
+    shared: Path | None = None,
+) -> int:
+    """`run_studies` with the kernel executed on Spark: the same runs, the same bytes."""
+    from pipelines.engines.spark.grading import spark_grader  # noqa: PLC0415 - an optional extra
+
+    with spark_grader(master, shards, shared) as grader:
+        return run_studies(home_option, asked, as_json, release_id, reason, grader)
 
 
 def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
@@ -95,13 +116,17 @@ def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
 
 
 def run_all(
-    home: Home, studies: Sequence[str], release_id: str | None = None, reason: str | None = None
+    home: Home,
+    studies: Sequence[str],
+    release_id: str | None = None,
+    reason: str | None = None,
+    grader: Grader = stream_study,
 ) -> list[Outcome]:
     """Run each study; a failure is reported at once and stops no other study."""
     outcomes = []
     with progress(len(studies)) as (show, advance):
         for study_id in studies:
-            outcomes.append(_run_one(home, study_id, release_id, reason, show))
+            outcomes.append(_run_one(home, study_id, release_id, reason, grader, show))
             advance()
     for outcome in outcomes:
         if outcome.error is not None:
@@ -110,7 +135,12 @@ def run_all(
 
 
 def _run_one(
-    home: Home, study_id: str, release_id: str | None, reason: str | None, show: Callable[[str], None]
+    home: Home,
+    study_id: str,
+    release_id: str | None,
+    reason: str | None,
+    grader: Grader,
+    show: Callable[[str], None],
 ) -> Outcome:
     show(study_id)
     try:
@@ -120,6 +150,7 @@ def _run_one(
             release_id=release_id,
             progress=lambda stage: show(f"{study_id}: {stage}"),
             reason=reason,
+            grader=grader,
         )
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -158,7 +189,9 @@ def publish_or_say(home: Home, reason: str | None = None) -> str | None:
         return None
 
 
-def publish_with_comparisons(home: Home, reason: str | None = None) -> Publication:
+def publish_with_comparisons(
+    home: Home, reason: str | None = None, *, rebuild: bool = False
+) -> Publication:
     """Renew what compares releases, publish, and say what had to be left out.
 
     Raises what `publish` raises. A comparison that fails is a message: nothing waits for it.
@@ -170,7 +203,7 @@ def publish_with_comparisons(home: Home, reason: str | None = None) -> Publicati
         raise
     except BaseException as fault:  # a panic of a native library is a BaseException
         failures = (describe(fault),)
-    done = publish(home, reason)
+    done = publish(home, reason, rebuild=rebuild)
     for failure in failures:
         say(f"regrade: mapping releases not compared: {failure}")
     for why in done.left_out:
@@ -178,9 +211,11 @@ def publish_with_comparisons(home: Home, reason: str | None = None) -> Publicati
     return done
 
 
-def run_publish(home_option: str | None, as_json: bool, reason: str | None = None) -> int:
-    """Build the DuckDB file from the runs; 1 when it cannot be built."""
-    done = publish_with_comparisons(resolve_home(home_option), reason)
+def run_publish(
+    home_option: str | None, as_json: bool, reason: str | None = None, *, rebuild: bool = False
+) -> int:
+    """Bring the DuckDB file to the runs; 1 when it cannot be written."""
+    done = publish_with_comparisons(resolve_home(home_option), reason, rebuild=rebuild)
     if as_json:
         print_json(
             {
