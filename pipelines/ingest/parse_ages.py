@@ -37,7 +37,8 @@ UNITS: Final[dict[str, Fraction]] = {
     for unit in units
 }
 """Years per unit; a year is 365.25 days."""
-_AGE: Final = re.compile(r"^(?P<number>-?[0-9]+(?:[.,][0-9]+)?) ?(?P<unit>[A-Z]*)$")
+# So many digits and no more: Python makes no number of a text of thousands.
+_AGE: Final = re.compile(r"^(?P<number>-?[0-9]{1,30}(?:[.,][0-9]{1,30})?) ?(?P<unit>[A-Z]*)$")
 
 
 class ReadAge(NamedTuple):

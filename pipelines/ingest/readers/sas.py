@@ -30,7 +30,9 @@ from pipelines.ingest.readers.numbers import number_text
 from pipelines.ingest.readers.xport_layout import (
     XportLayout,
     first_undecodable,
+    hidden_text,
     is_blank_row,
+    odd_number,
     read_layout,
     special_missing,
 )
@@ -71,7 +73,8 @@ def read_xpt(path: Path, spec: Source) -> Parsed:
     """A transport file of version 5 or 8 with one table; see `_as_text` for the cells.
 
     Raises `UnreadableFileError` as `xport_layout.read_layout`, for text outside the declared encoding
-    (READ-ENCODING), and when the library finds other rows than the bytes hold (READ-DAMAGED).
+    (READ-ENCODING), text behind a NUL byte (READ-NUL), a number in another form than SAS's, and when the
+    library finds other rows than the bytes hold (READ-DAMAGED).
     """
     content = path.read_bytes()
     layout = read_layout(content, spec)
@@ -83,6 +86,7 @@ def read_xpt(path: Path, spec: Source) -> Parsed:
     names = check_header(list(meta.column_names), spec)
     if len(names) != len(layout.fields):
         raise _differs(spec, f"{len(names)} columns", f"{len(layout.fields)}")
+    _require_plain_cells(content, layout, names, spec)
     columns = [list(data[name]) for name in names]
     _restore_blank_rows(columns, content, layout, spec)
     for position, cells in special_missing(content, layout).items():
@@ -120,6 +124,26 @@ def read_sas7bdat(path: Path, spec: Source) -> Parsed:
     parsed = _as_text(names, columns, meta)
     parsed.notes["encoding"] = declared or str(meta.file_encoding)
     return parsed
+
+
+def _require_plain_cells(content: bytes, layout: XportLayout, names: list[str], spec: Source) -> None:
+    """Refuse what the library would read as something else than the bytes say."""
+    for found, rule_id, what in (
+        (
+            hidden_text(content, layout),
+            "READ-NUL",
+            "the text goes on behind a NUL byte, where it would be lost",
+        ),
+        (odd_number(content, layout), "READ-DAMAGED", "the number is not in the form SAS writes"),
+    ):
+        if found is not None:
+            raise unreadable(
+                spec,
+                f"{what} (row {found[0] + 1})",
+                "correct the cell at its source and export the table again",
+                rule_id,
+                column=names[found[1]],
+            )
 
 
 def _read(

@@ -92,6 +92,43 @@ def special_missing(content: bytes, layout: XportLayout) -> dict[int, dict[int, 
     return found
 
 
+def hidden_text(content: bytes, layout: XportLayout) -> tuple[int, int] | None:
+    """First text with something behind a NUL byte: row (from 0) and field position; None where there is none.
+
+    The library ends a text at its first NUL, so what follows would be lost. NULs at the end are padding.
+    """
+    if b"\0" not in content[layout.data_offset :]:
+        return None
+    cells = _row_bytes(content, layout)
+    found = []
+    for position, field in enumerate(layout.fields):
+        if field.is_numeric or not layout.rows:
+            continue
+        value = cells[:, field.offset : field.offset + field.length]
+        if not (value == 0).any():
+            continue
+        is_behind = np.logical_or.accumulate(value == 0, axis=1) & (value != 0) & (value != ord(" "))
+        found += [(int(row), position) for row in np.flatnonzero(is_behind.any(axis=1))[:1]]
+    return min(found, default=None)
+
+
+def odd_number(content: bytes, layout: XportLayout) -> tuple[int, int] | None:
+    """First number that is not in normal form: row (from 0) and field position; None where there is none.
+
+    An IBM number starts with a digit (4 bits) that is not zero, unless all of it is. SAS writes no other, and
+    the library takes one with a zero there for a number sixteen times as large.
+    """
+    cells = _row_bytes(content, layout)
+    found = []
+    for position, field in enumerate(layout.fields):
+        if not field.is_numeric or not layout.rows:
+            continue
+        fraction = cells[:, field.offset + 1 : field.offset + field.length]
+        is_odd = (fraction[:, 0] < 16) & fraction.any(axis=1)
+        found += [(int(row), position) for row in np.flatnonzero(is_odd)[:1]]
+    return min(found, default=None)
+
+
 def is_blank_row(content: bytes, layout: XportLayout, row: int) -> bool:
     """Whether a row (from 0) consists of blanks only."""
     begin = layout.data_offset + row * layout.row_bytes
