@@ -285,28 +285,33 @@ def count_evidence(placed: pl.DataFrame, contributions: pl.DataFrame) -> pl.Data
     `placed`: every row by infusion and window, with `_row`; `contributions` of `derive_contributions`.
     """
     is_late = pl.col("window_status") == "late"
+    counted = (
+        (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
+        pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
+    )
     per_row = placed.select("_row", *SUBJECT_WINDOW, is_late.alias("_is_late"))
-    of_infusions = per_row.filter(pl.col("infusion_number") > 0).with_columns(
-        pl.lit(0, pl.Int32).alias("infusion_number")
-    )
     # Only what can follow a later infusion than the first can be in the same window twice.
-    repeated = placed.filter(pl.col("infusion_number") > 1)["_row"].unique().implode()
-    over_all = pl.concat(
-        [
-            of_infusions.filter(~pl.col("_row").is_in(repeated)),
-            of_infusions.filter(pl.col("_row").is_in(repeated))
-            .group_by("_row", *SUBJECT_WINDOW)
-            .agg(pl.col("_is_late").all())
-            .select(of_infusions.columns),
-        ]
+    is_repeated = pl.col("_row").is_in(
+        placed.filter(pl.col("infusion_number") > 1)["_row"].unique().implode()
     )
+    once = per_row.filter(~is_repeated).group_by(SUBJECT_WINDOW).agg(counted)
+    repeated = per_row.filter(is_repeated)
+    over_all = pl.lit(0, pl.Int32).alias("infusion_number")
     of_events = (
-        pl.concat([per_row, over_all])
-        .group_by(SUBJECT_WINDOW)
-        .agg(
-            (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
-            pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
+        pl.concat(
+            [
+                once,
+                repeated.group_by(SUBJECT_WINDOW).agg(counted),
+                once.filter(pl.col("infusion_number") > 0).with_columns(over_all),
+                repeated.group_by("_row", *SUBJECT, "window_days")
+                .agg(pl.col("_is_late").all())
+                .with_columns(over_all)
+                .group_by(SUBJECT_WINDOW)
+                .agg(counted),
+            ]
         )
+        .group_by(SUBJECT_WINDOW)
+        .agg(pl.col("events", "late_events").sum())
     )
     of_moments = (
         contributions.filter(pl.col("moment").is_not_null() & ~is_late)

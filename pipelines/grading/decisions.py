@@ -135,6 +135,7 @@ class DecisionTable:
                 requires=_parts(row["requires"]),
                 layers=frozenset({row["layer"]}),
             )
+        self._decided: dict[tuple[str, Recorded], Decision] = {}
         declared = set(conventions)
         self._conventions: dict[tuple[str, int], tuple[tuple[int, ...], int | None, str]] = {
             (row["concept_id"], row["convention_grade"]): (
@@ -160,6 +161,13 @@ class DecisionTable:
             for reading in readings
             for decision in self._ladder("ctcae", concept_id, version, reading).values()
         )
+
+    def recall(self, concept_id: str, recorded: Recorded) -> Decision:
+        """`decide`, remembered: a study is graded in batches that hold the same combinations."""
+        key = (concept_id, recorded)
+        if key not in self._decided:
+            self._decided[key] = self.decide(concept_id, recorded)
+        return self._decided[key]
 
     def decide(self, concept_id: str, recorded: Recorded) -> Decision:
         """Interval of a mapped concept; adult and child readings are joined when age is unknown."""

@@ -100,11 +100,13 @@ def decide_events(
     One decision per distinct combination of what is recorded.
     """
     subjects = tables["core_subjects"].select(*SUBJECT, "population", "vital_status")
-    rows = (
-        tables["core_adverse_events"]
+    events = tables["core_adverse_events"]
+    of_subjects = (
+        events.select(SUBJECT)
         .join(subjects, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
-        .with_columns(pl.col("population", "vital_status").fill_null("unknown"))
+        .select(pl.col("population", "vital_status").fill_null("unknown"))
     )
+    rows = events.hstack(of_subjects)
     verbatim = manifest.grading.verbatim_terms
     recorded = rows.select(
         *(name for name in TERM_COLUMNS if name != "verbatim_term"),
@@ -202,7 +204,7 @@ def _decide(row: Mapping[str, object], table: DecisionTable) -> Decision:
     )
     concept = row["concept_id"]
     if isinstance(concept, str) and table.has_decisions(concept):
-        return table.decide(concept, recorded)
+        return table.recall(concept, recorded)
     return out_of_scope(recorded) if row["term_status"] == "out_of_scope" else unmapped(recorded)
 
 

@@ -69,7 +69,7 @@ def derive_evidence(
     windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
     decided = decide_events(checked, release, manifest)
     reach = derive_candidates(derive_onset(decided.rows), infusions)
-    placed = derive_placements(decided.rows, reach, infusions, windows)
+    placed = derive_placements(decided.rows, reach, infusions, windows).with_row_index("_place")
     is_active = ~pl.col("_is_silent")
     candidates, placements = reach.filter(is_active), placed.filter(is_active)
     events = derive_onset(derive_context(decided.active(), checked, release, manifest))

@@ -154,14 +154,15 @@ def _derive_days(
 def _with_silent(evidence: Evidence) -> pl.DataFrame:
     """What every row gives to its windows: a silent one 0/0/0."""
     zero = pl.lit(0, pl.Int8)
-    silent = evidence.placed.filter("_is_silent").with_columns(
-        zero.alias("low"),
-        zero.alias("point"),
-        zero.alias("high"),
-        pl.lit(None, pl.String).alias("evidence_rule"),
+    given = evidence.event_windows.select("_place", *INTERVAL, "evidence_rule")
+    matched = evidence.placed.select("_place", "_is_silent").join(
+        given, on="_place", how="left", validate="1:1", maintain_order="left"
     )
-    return pl.concat([silent, evidence.event_windows.select(silent.columns)]).sort(
-        "_row", "infusion_number", "window_days"
+    is_silent = pl.col("_is_silent")
+    return evidence.placed.hstack(
+        matched.select(
+            *(pl.when(is_silent).then(zero).otherwise(end).alias(end) for end in INTERVAL), "evidence_rule"
+        )
     )
 
 
@@ -182,21 +183,32 @@ def _derive_event_grades(
     finished = _finish_window(
         _with_revised(evidence.graded_events, revised).join(active, on="_row", how="left", validate="1:1")
     ).select("_row", *INTERVAL, "context_rules", "review_reasons")
-    decided = evidence.decided.look_up(placed, _OF_DECISION)
-    return (
-        placed.hstack(decided)
-        .join(finished, on="_row", how="left", validate="1:1", maintain_order="left")
-        .with_columns(
-            pl.col("low", "high").fill_null(0),
-            pl.when("_is_silent").then(0).otherwise("point").cast(pl.Int8).alias("point"),
-            pl.col("grade").alias("source_grade"),
-            pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
-        )
+    rows = evidence.decided.rows
+    changed = placed.select("_row", "_is_silent").join(
+        finished, on="_row", how="left", validate="1:1", maintain_order="left"
+    )
+    zero, is_silent = pl.lit(0, pl.Int8), pl.col("_is_silent")
+    return pl.concat(
+        [
+            rows.select(
+                *(*EVENT, "source_file", "source_row", "scale", "scale_version", "grade_status"),
+                pl.col("grade").alias("source_grade"),
+                pl.col("is_sponsor_neurotoxicity").alias("is_sponsor"),
+            ),
+            evidence.decided.look_up(rows, _OF_DECISION),
+            placed.select("infusion_number", "onset_day_earliest", "onset_day_latest", "window_status"),
+            changed.select(
+                "_is_silent",
+                *(pl.when(is_silent).then(zero).otherwise(end).alias(end) for end in INTERVAL),
+                *("context_rules", "review_reasons"),
+            ),
+        ],
+        how="horizontal",
     )
 
 
 def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
-    """Every row with infusion_number, onset_day_earliest and _latest, and window_status."""
+    """Every row, in order: infusion_number, onset_day_earliest and _latest, and window_status."""
     primary = pl.lit(manifest.windows.primary_days, pl.Int32)
     latest = evidence.reach.filter(
         pl.col("infusion_number") == pl.col("infusion_number").max().over("_row")
@@ -220,6 +232,7 @@ def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyMa
     )
     return (
         derive_onset(evidence.decided.rows)
+        .select("_row", "_is_silent", *SUBJECT, "onset_earliest", "onset_latest")
         .join(latest, on="_row", how="left", validate="1:1", maintain_order="left")
         .join(first, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
         .with_columns(status.alias("window_status"), *_count_days("onset", "onset_day"))

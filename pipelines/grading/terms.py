@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import polars as pl
@@ -24,6 +25,8 @@ from pipelines.grading.combinations import number_combinations
 CODED_COLUMNS = ("llt_code", "pt_code", "preferred_term", "lowest_level_term")
 TERM_COLUMNS = (*CODED_COLUMNS, "verbatim_term", "body_system")
 ANY = "any"
+_REMEMBERED: Final = 100_000
+"""Combinations of terms whose concept is kept in memory."""
 
 RESOLVED_SCHEMA: dict[str, pl.DataType] = {
     "term_status": pl.String(),
@@ -75,6 +78,7 @@ class TermIndex:
         self._dictionary = release.dictionary
         self._terms: dict[str, dict[str, _Entry]] = defaultdict(dict)
         self._codes: dict[str, dict[str, _Entry]] = defaultdict(dict)
+        self._resolved: dict[tuple[str | bool | None, ...], Resolved] = {}
         listed: set[str] = set()
         for row in release.tables["map_terms"].iter_rows(named=True):
             places = [(self._terms, row["term_key"])] + [(self._codes, row["code"])] * bool(row["code"])
@@ -97,6 +101,15 @@ class TermIndex:
             self._vocabulary[row["term_key"]].add(class_key)
             if row["code"]:
                 self._vocabulary[f"code {row['code']}"].add(class_key)
+
+    def recall(self, row: Mapping[str, str | None], version: str | None, verbatim_terms: bool) -> Resolved:
+        """`resolve`, remembered: a study is graded in batches that hold the same terms."""
+        key = (*(row[name] for name in TERM_COLUMNS), version, verbatim_terms)
+        if key not in self._resolved:
+            if len(self._resolved) >= _REMEMBERED:
+                self._resolved.clear()
+            self._resolved[key] = self.resolve(row, version, verbatim_terms)
+        return self._resolved[key]
 
     def resolve(self, row: Mapping[str, str | None], version: str | None, verbatim_terms: bool) -> Resolved:
         """Concept of one row's terms; `version` is the CTCAE version, None where not recorded."""
@@ -224,7 +237,7 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
     for row in distinct.iter_rows(named=True):
         version = row["scale_version"] if row["scale"] == "ctcae" else None
         terms = {**row, "verbatim_term": row["_verbatim"]}
-        resolved = index.resolve(terms, version, verbatim_terms)
+        resolved = index.recall(terms, version, verbatim_terms)
         key, layers = resolved.term_key, sorted(resolved.layers)
         found.append((resolved.term_status, resolved.concept_id, resolved.match_method, key, layers))
     return rows.hstack(pl.DataFrame(found, schema=RESOLVED_SCHEMA, orient="row")[numbers])

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.grading.events import EVENT, SUBJECT
 
-PLACED_WITH = ("_row", "_is_silent")
+PLACED_WITH = ("_row", "_is_silent", "_place")
 """Columns of an event that its placements keep (`events.DecidedEvents`)."""
 OPEN_START = datetime(1, 1, 1)
 OPEN_END = datetime(9999, 12, 31, 23, 59, 59)
