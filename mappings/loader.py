@@ -7,6 +7,9 @@ any clinical rule.
 
 from __future__ import annotations
 
+import functools
+import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,13 +93,27 @@ def load_release(
             value=about.release_id,
             next_action=f"write release_id: {release_id}, or rename the folder",
         )
-    tables = {name: sheet.frame for name, sheet in _read_sheets(folder).items()}
+    tables = {name: sheet.frame for name, sheet in _read_sheets(folder, _contents(folder)).items()}
     tables[MapReleases.info().name] = MapReleases.require(_about(about, digest))
     return Release(release_id, digest, about.status, about.review_status, tables)
 
 
-def _read_sheets(folder: Path) -> dict[str, Sheet]:
-    """The tables of a release folder by name; the first problem of form or content is raised."""
+def _contents(folder: Path) -> tuple[str, ...]:
+    """sha256 of each table file as it is now; nothing for one that cannot be read, which is said later."""
+    return tuple(_sha256(folder / file) if (folder / file).is_file() else "" for file in FILES)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@functools.lru_cache(maxsize=8)
+def _read_sheets(folder: Path, contents: tuple[str, ...]) -> Mapping[str, Sheet]:  # noqa: ARG001 - of the key
+    """The tables of a release folder by name; the first problem of form or content is raised.
+
+    The same bytes are read once: a run loads its release, and every shipped one when it publishes.
+    """
     sheets = {}
     for file, (table, _) in FILES.items():
         sheet, problems = read_sheet(folder / file, folder.name)
