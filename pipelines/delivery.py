@@ -43,6 +43,7 @@ from pipelines.verification import Difference, Source, Verification, stored_run,
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import PUBLISHED_TABLES
+from warehouse.disk import flush, flush_tree
 from warehouse.run_store import RECORD_NAME, RunStore, StoredRun, canonical_json, sha256_file, sha256_text
 
 DELIVERY_NAME: Final = "delivery.json"
@@ -91,9 +92,11 @@ def deliver(home: Home, study_id: str, folder: Path, run_prefix: str | None = No
         ) from None
     try:
         delivery = _write(home, run, aside, target)
+        flush_tree(aside)
         if target.exists():
             target.rmdir()
         aside.rename(target)
+        flush(target.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return delivery

@@ -18,6 +18,7 @@ import polars as pl
 from schemas.errors import StoreError
 from schemas.registry import PUBLISHED_TABLES
 from warehouse.ddl import warehouse_key
+from warehouse.disk import flush, flush_tree
 
 FORMATS: Final = ("parquet", "csv")
 
@@ -47,9 +48,11 @@ def export_tables(connection: duckdb.DuckDBPyConnection, folder: Path, style: st
             frame = connection.sql(f"SELECT * FROM {name} ORDER BY {order}").pl()
             write_table(frame, aside / f"{name}.{style}")
             written[name] = frame.height
+        flush_tree(aside)
         if target.exists():
             target.rmdir()
         aside.rename(target)
+        flush(target.parent)
     except OSError as failure:
         raise _not_writable(target, failure) from None
     finally:
