@@ -61,6 +61,12 @@ class FileCells:
         self._join_answers(_answers(self.frame.select(inputs).unique(), read, outputs), inputs)
 
     def _join_answers(self, answers: pl.DataFrame, inputs: Sequence[str]) -> None:
+        if answers.height == 1:  # every row says the same, mostly nothing: there is no column for it
+            (found,) = answers.drop(inputs).iter_rows(named=True)
+            self.frame = self.frame.with_columns(
+                pl.lit(value, answers.schema[name]).alias(name) for name, value in found.items()
+            )
+            return
         self.frame = self.frame.join(
             answers, on=list(inputs), how="left", nulls_equal=True, maintain_order="left"
         )
@@ -212,15 +218,19 @@ def _split_plain_dates(distinct: pl.DataFrame, prefix: str) -> tuple[pl.DataFram
 
 
 def clean_cells(cells: pl.Series, cleaner: Callable[[pl.Expr], pl.Expr] | None = None) -> pl.Series:
-    """A column cleaned by `clean` or `clean_code`: each distinct text once; a clean column is not copied."""
+    """A column cleaned by `clean` or `clean_code`, each text once; only cells that change are set."""
     text, cleaned = pl.col("text"), (cleaner or clean)(pl.col("text"))
     texts = cells.unique().to_frame("text").with_columns(cleaned.alias("cleaned"))
-    if texts.filter(text.ne_missing(pl.col("cleaned"))).is_empty():
+    changes = texts.filter(text.ne_missing(pl.col("cleaned")))
+    if changes.is_empty():
         return cells
-    joined = cells.to_frame("text").join(
-        texts, on="text", how="left", nulls_equal=True, maintain_order="left"
+    places = cells.is_in(changes.get_column("text").implode()).arg_true()
+    written = (
+        cells.gather(places).to_frame("text").join(changes, on="text", how="left", maintain_order="left")
     )
-    return joined.get_column("cleaned").alias(cells.name)
+    return cells.clone().scatter(
+        places, written.get_column("cleaned")
+    )  # scatter writes into what it is given
 
 
 def clean(column: pl.Expr) -> pl.Expr:

@@ -7,6 +7,7 @@ date of a submission is one of these; every other text is left to `read_date`.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 import polars as pl
@@ -14,9 +15,9 @@ import polars as pl
 _DAY: Final = r"(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}"
 _CLOCK: Final = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _SHAPES: Final = (
-    (rf"^{_DAY}$", "%Y-%m-%d", "1d", "day"),
-    (rf"^{_DAY}T{_CLOCK}$", "%Y-%m-%dT%H:%M", "1m", "time"),
-    (rf"^{_DAY}T{_CLOCK}:[0-5][0-9]$", "%Y-%m-%dT%H:%M:%S", "1s", "time"),
+    (rf"^{_DAY}$", "%Y-%m-%d", timedelta(days=1), "day"),
+    (rf"^{_DAY}T{_CLOCK}$", "%Y-%m-%dT%H:%M", timedelta(minutes=1), "time"),
+    (rf"^{_DAY}T{_CLOCK}:[0-5][0-9]$", "%Y-%m-%dT%H:%M:%S", timedelta(seconds=1), "time"),
 )
 """Shape, how it is parsed, how long the range is, and its precision."""
 
@@ -37,7 +38,7 @@ def read_plain_dates(texts: pl.Series) -> pl.DataFrame:
             .str.to_datetime(written, time_unit="us", strict=False)
         )
         earliest.append(read)
-        latest.append(read.dt.offset_by(length) - pl.duration(microseconds=1, time_unit="us"))
+        latest.append(read + (length - timedelta(microseconds=1)))
         precision.append(pl.when(read.is_not_null()).then(pl.lit(name)))
     return texts.to_frame("text").select(
         earliest=pl.coalesce(earliest), latest=pl.coalesce(latest), precision=pl.coalesce(precision)

@@ -6,7 +6,8 @@ For each size a study is generated (`generator`); then every task of `tasks` run
 of them in turn, as often as --repeats says, each between two copies of its input (the floor). A figure is the
 median; a ratio is that of the medians of task and floor, because both suffer alike from a busy machine.
 Before a time counts, the results of the second implementations must be those of the kernel, row by row.
-Processor seconds stand beside wall seconds. Last come the start of the program and a usual trial.
+Processor seconds and their ratio stand beside wall seconds: others' work does not reach them. `child` is the
+memory of the process that reads a binary file. Last come the start of the program and a usual trial.
 
 Only the order of the measurements and their printing live here.
 """
@@ -32,8 +33,10 @@ _COLUMNS: Final = (
     ("seconds", 10),
     ("cpu s", 10),
     ("ratio", 8),
+    ("cpu ratio", 11),
     ("rows/s", 12),
     ("peak MiB", 10),
+    ("child", 10),
 )
 _FLOORS: Final = ("floor before", "floor after")
 Figures = dict[str, Any]
@@ -62,14 +65,19 @@ def measure_size(rows: int, seed: int, repeats: int, names: list[str], parent: P
 def _line(
     step: str, taken: list[dict[str, float]], floors: list[dict[str, float]], rows: int
 ) -> dict[str, Any]:
-    seconds = statistics.median(cost["seconds"] for cost in taken)
+    def median(costs: list[dict[str, float]], name: str) -> float:
+        return statistics.median(cost[name] for cost in costs)
+
+    seconds, processor = median(taken, "seconds"), median(taken, "processor")
     return {
         "step": step,
         "seconds": round(seconds, 3),
-        "processor_seconds": round(statistics.median(cost["processor"] for cost in taken), 3),
-        "ratio": round(seconds / statistics.median(cost["seconds"] for cost in floors), 2),
+        "processor_seconds": round(processor, 3),
+        "ratio": round(seconds / median(floors, "seconds"), 2),
+        "processor_ratio": round(processor / median(floors, "processor"), 2),
         "rows_per_second": round(rows / seconds) if seconds else None,
         "peak_mib": round(max(cost["peak_mib"] for cost in taken)),
+        "child_mib": round(max(cost["child_mib"] for cost in taken)),
     }
 
 
@@ -87,7 +95,8 @@ def _print(figures: Figures) -> None:
         rate = "" if line["rows_per_second"] is None else f"{line['rows_per_second']:,}"
         print(
             f"{line['step']:<26}{line['seconds']:>10.3f}{line['processor_seconds']:>10.3f}"
-            f"{line['ratio']:>8.2f}{rate:>12}{line['peak_mib']:>10,}",
+            f"{line['ratio']:>8.2f}{line['processor_ratio']:>11.2f}{rate:>12}"
+            f"{line['peak_mib']:>10,}{line['child_mib']:>10,}",
             flush=True,
         )
 

@@ -22,11 +22,16 @@ _STATUS: Final = Path("/proc/self/status")
 
 @dataclass(frozen=True)
 class Cost:
-    """Wall seconds, processor seconds over all threads, and the highest resident memory meanwhile."""
+    """Wall seconds, processor seconds over all threads, and the highest resident memory meanwhile.
+
+    Processor seconds hold those of finished child processes (binary files are read in one); `child_mib` is
+    the highest memory of any of them so far.
+    """
 
     seconds: float
     processor: float
     peak_mib: float
+    child_mib: float
 
     def as_json(self) -> dict[str, float]:
         """Rounded, for JSON."""
@@ -46,7 +51,12 @@ class Stopwatch:
 
     def lap(self) -> Cost:
         """Cost since the start or the last lap."""
-        cost = Cost(time.perf_counter() - self._wall, _processor_seconds() - self._processor, _peak_mib())
+        cost = Cost(
+            time.perf_counter() - self._wall,
+            _processor_seconds() - self._processor,
+            _peak_mib(),
+            resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        )
         self._restart()
         return cost
 
@@ -81,8 +91,8 @@ def _cpu_name() -> str:
 
 
 def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _peak_mib() -> float:

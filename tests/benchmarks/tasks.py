@@ -25,7 +25,7 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
-from pipelines.grading.kernel import grade_study
+from pipelines.grading.kernel import stream_study
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
 from pipelines.stages import run_study
@@ -35,6 +35,7 @@ from tests.benchmarks.agreement import assert_agreement
 from tests.benchmarks.generator import STUDY, write_checked, write_study
 from tests.benchmarks.machine import Cost, Stopwatch, measure
 from warehouse.publisher import publish
+from warehouse.table_writer import TableWriters
 
 Costs = dict[str, Cost]
 SecondKernel = Callable[[Mapping[str, Path], Release, StudyManifest, Path], None]
@@ -73,10 +74,11 @@ def _graded(folder: Path, name: str, tables: tuple[str, ...] | None) -> Costs:
     target = _fresh(folder / OUTPUTS / "kernel")
 
     def work() -> None:
-        checked = {table: pl.read_parquet(path) for table, path in files.items()}
-        for table, frame in grade_study(checked, release, manifest).items():
-            if tables is None or table in tables:
-                frame.write_parquet(target / f"{table}.parquet")
+        checked = {table: pl.scan_parquet(path) for table, path in files.items()}
+        with TableWriters(target) as writers:
+            for part in stream_study(checked, release, manifest):
+                writers.append({name: part[name] for name in part if tables is None or name in tables})
+            writers.close()
 
     return _beside_floor(name, work, files, folder)
 
@@ -129,6 +131,7 @@ def run_whole(folder: Path) -> Costs:
         sum(cost.seconds for cost in costs.values()),
         sum(cost.processor for cost in costs.values()),
         max(cost.peak_mib for cost in costs.values()),
+        max(cost.child_mib for cost in costs.values()),
     )
     return {**costs, "whole run": whole, "floor before": before, "floor after": _floor(files, folder)}
 
