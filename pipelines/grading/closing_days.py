@@ -13,7 +13,7 @@ import polars as pl
 
 from pipelines.grading import closing_words as words
 from pipelines.grading.events import SUBJECT
-from pipelines.grading.intervals import compute_joined
+from pipelines.grading.intervals import derive_joined
 
 ASKED: Final = (*SUBJECT, "threshold", "infusion_number", "fact")
 
@@ -125,16 +125,17 @@ def drop_implied(asked: pl.DataFrame) -> pl.DataFrame:
 
 def merge_days(asked: pl.DataFrame) -> pl.DataFrame:
     """One row per fact and run of days: ASKED, first_day, last_day, domains, rules, events."""
-    everything = pl.lit(value=True)
+    everything, numbered, island = pl.lit(value=True), _number_islands(asked), (*ASKED, "island")
+    joined = derive_joined(
+        numbered, island, {"domains": ("domains", everything), "rules": ("rule_id", everything)}
+    )
     return (
-        _number_islands(asked)
-        .group_by(*ASKED, "island")
+        numbered.group_by(island)
         .agg(
             pl.col("first_day").min(),
             pl.col("last_day").max(),
-            compute_joined("domains", everything).alias("domains"),
-            compute_joined("rule_id", everything).alias("rules"),
             pl.col("part").n_unique().cast(pl.Int64).alias("events"),
         )
+        .join(joined, on=island, how="left", validate="1:1", nulls_equal=True)
         .drop("island")
     )

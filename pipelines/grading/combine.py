@@ -15,7 +15,7 @@ from pipelines.grading import rules
 from pipelines.grading.assessments import EVERY_DOMAIN, MOMENT_DOMAIN
 from pipelines.grading.decisions import decisions_of
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
-from pipelines.grading.intervals import combine_union, compute_joined
+from pipelines.grading.intervals import combine_union, derive_joined
 from pipelines.grading.terms import resolve_terms
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest, normalise_version
@@ -267,14 +267,18 @@ def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFra
         for end in ("low", "point", "high")
     }
     is_open = (pl.col("low") < pl.col("high")) & (pl.col("_low") < pl.col("_high"))
-    return able.group_by(SUBJECT_WINDOW).agg(
-        *(
-            compute_joined(source, where).alias(f"{end}_{target}")
-            for end, where in sets.items()
-            for source, target in (("domains", "domains"), ("rule_id", "rules"))
-        ),
-        compute_joined("reasons", pl.col("reasons") != "").alias("review_reasons"),
-        compute_joined("requires", is_open).alias("requires"),
+    return derive_joined(
+        able,
+        SUBJECT_WINDOW,
+        {
+            **{
+                f"{end}_{target}": (source, where)
+                for end, where in sets.items()
+                for source, target in (("domains", "domains"), ("rule_id", "rules"))
+            },
+            "review_reasons": ("reasons", pl.lit(value=True)),
+            "requires": ("requires", is_open),
+        },
     )
 
 

@@ -20,7 +20,7 @@ from schemas.manifest import StudyManifest
 
 def derive_course_tables(
     checked: Mapping[str, pl.DataFrame],
-    events: pl.DataFrame,
+    crs_reports: pl.DataFrame,
     spans: pl.DataFrame,
     event_windows: pl.DataFrame,
     assessment_grades: pl.DataFrame,
@@ -30,7 +30,7 @@ def derive_course_tables(
 ) -> dict[str, pl.DataFrame]:
     """Episodes, event dates, subject courses and time to event, by table name.
 
-    `events` are the events after `derive_onset` (with cause_role and disposition), `spans` their days by
+    `crs_reports` are the rows that report cytokine release, `spans` the days of events by
     `derive_day_spans`, `event_windows` and the assessment frames hold the columns of the tables of those
     names, `days` those of core_subject_days and has_open_end.
     """
@@ -41,7 +41,7 @@ def derive_course_tables(
     contributions = event_windows.filter(longest)
     event_dates = derive_event_dates(checked["core_adverse_events"], infusions, subjects, manifest)
     imputed = derive_imputed_spans(contributions, spans, event_dates)
-    crs = derive_crs_spans(events, spans, checked["core_crs"], infusions, subjects, manifest)
+    crs = derive_crs_spans(crs_reports, checked["core_crs"], infusions, subjects, manifest)
     courses = derive_subject_courses(days, crs, imputed, infusions, subjects, manifest)
     moment = [*SUBJECT, "moment", "domain"]
     moments = assessment_windows.filter(longest).join(

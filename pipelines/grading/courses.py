@@ -162,8 +162,7 @@ def derive_episode_spans(days: pl.DataFrame, estimate: str, gap_days: int) -> pl
 
 
 def derive_crs_spans(
-    events: pl.DataFrame,
-    spans: pl.DataFrame,
+    reports: pl.DataFrame,
     crs: pl.DataFrame,
     infusions: pl.DataFrame,
     subjects: pl.DataFrame,
@@ -171,21 +170,16 @@ def derive_crs_spans(
 ) -> pl.DataFrame:
     """Days that cytokine release can cover after each infusion it can follow, from both its sources.
 
-    Rows of `events` (after `derive_events`, with their day `spans`) whose concept is CRS, and rows of
-    `crs` (core_crs). Grade 0 is no CRS. A row without an end date runs on as in `derive_day_spans`.
-    Columns: COURSE, first_possible, last_possible.
+    `reports`, adverse-event rows whose concept is CRS, and rows of `crs` (core_crs). Grade 0 is no CRS. A row
+    without an end date runs on as in `derive_day_spans`. Columns: COURSE, first_possible, last_possible.
     """
-    reported = spans.join(
-        events.filter((pl.col("cause_role") == "crs") & (pl.col("disposition") != "no_event")).select(EVENT),
-        on=EVENT,
-        how="semi",
-    )
     place = pl.concat_str("source_file", pl.lit(":"), "source_row")
-    tabled = derive_onset(crs.filter(pl.col("grade").fill_null(1) >= 1).with_columns(place.alias("event_id")))
-    placed = derive_candidates(tabled, infusions).select(*EVENT, "infusion_number")
-    of_table = derive_day_spans(tabled, placed, infusions, subjects, manifest)
-    columns = (*COURSE, "first_possible", "last_possible")
-    return pl.concat([reported.select(columns), of_table.select(columns)])
+    tabled = crs.filter(pl.col("grade").fill_null(1) >= 1).with_columns(place.alias("event_id"))
+    spans = []
+    for rows in map(derive_onset, (reports, tabled)):  # their ids may be alike
+        placed = derive_candidates(rows, infusions).select(*EVENT, "infusion_number")
+        spans.append(derive_day_spans(rows, placed, infusions, subjects, manifest))
+    return pl.concat(spans).select(*COURSE, "first_possible", "last_possible")
 
 
 def derive_crs_relation(onsets: pl.DataFrame, key: Sequence[str], crs_spans: pl.DataFrame) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.grading.assessments import EVERY_DOMAIN
 from pipelines.grading.courses import DAY
 from pipelines.grading.events import EVENT
-from pipelines.grading.intervals import CARRIED, compute_joined, compute_union
+from pipelines.grading.intervals import CARRIED, compute_union, derive_joined
 from pipelines.grading.measured import CAP
 
 PART = (*DAY, "low", "point", "high", "domains", "has_open_end", "is_assessed")
@@ -40,14 +40,13 @@ def derive_subject_days(
     )
     sets_high = (pl.col("high") == pl.col("_day_high")) & (pl.col("high") > 0)
     sets_point = (pl.col("point") == pl.col("_day_point")) & (pl.col("point") > 0)
+    domains = derive_joined(
+        parts, DAY, {"domains": ("domains", sets_high), "point_domains": ("domains", sets_point)}
+    )
     return (
         parts.group_by(DAY)
-        .agg(
-            *CARRIED,
-            compute_joined("domains", sets_high).alias("domains"),
-            compute_joined("domains", sets_point.fill_null(value=False)).alias("point_domains"),
-            pl.col("has_open_end", "is_assessed").any(),
-        )
+        .agg(*CARRIED, pl.col("has_open_end", "is_assessed").any())
+        .join(domains, on=DAY, how="left", validate="1:1")
         .select(*DAY, *compute_union(), "domains", "point_domains", "has_open_end", "is_assessed")
         .with_columns(
             pl.when(pl.col("point") > 0).then("point_domains").alias("point_domains"),

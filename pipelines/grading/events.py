@@ -28,8 +28,11 @@ from schemas.manifest import StudyManifest
 
 SUBJECT = ("study_id", "subject_id")
 EVENT = ("study_id", "subject_id", "event_id")
+OF_STUDY = "subject_id"
+"""Tells subjects apart in one study, which is what the kernel sees: large tables are joined by it alone."""
 CONTRIBUTES_NOTHING = ("excluded", "out_of_scope", "no_event")
 PRES_CONCEPT = "pres"
+CRS_ROLE = "crs"
 DECISION_KEYS = (
     "term_status",
     "concept_id",
@@ -64,7 +67,8 @@ class DecidedEvents:
 
     A silent row is one that can only ever be 0/0/0 and bears on no other row: it contributes nothing by its
     term or grade, restricts no domain, gives nobody a reason to look and is no other cause. Most rows of a
-    safety table are silent; they are placed and listed, and no rule is tried on them.
+    safety table are silent; they are placed and listed, and no rule is tried on them. Cytokine release is
+    silent too: it is no cause, and what begins before or after it is asked of `cytokine_release`.
     """
 
     rows: pl.DataFrame
@@ -77,6 +81,12 @@ class DecidedEvents:
     def all(self) -> pl.DataFrame:
         """Every row, with everything that `derive_events` adds."""
         return self._widen(self.rows)
+
+    def cytokine_release(self) -> pl.DataFrame:
+        """The rows of `rows` that report cytokine release at a grade above 0."""
+        is_crs = (pl.col("cause_role") == CRS_ROLE) & (pl.col("disposition") != "no_event")
+        reports = self.decisions.select(is_crs.fill_null(value=False)).to_series()
+        return self.rows.filter(reports[self.rows["_decision"]])
 
     def look_up(self, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
         """These columns of the decisions of some of the rows, in their order."""
@@ -99,11 +109,11 @@ def decide_events(
 
     One decision per distinct combination of what is recorded.
     """
-    subjects = tables["core_subjects"].select(*SUBJECT, "population", "vital_status")
+    subjects = tables["core_subjects"].select(OF_STUDY, "population", "vital_status")
     events = tables["core_adverse_events"]
     of_subjects = (
-        events.select(SUBJECT)
-        .join(subjects, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
+        events.select(OF_STUDY)
+        .join(subjects, on=OF_STUDY, how="left", validate="m:1", maintain_order="left")
         .select(pl.col("population", "vital_status").fill_null("unknown"))
     )
     rows = events.hstack(of_subjects)
@@ -142,7 +152,7 @@ def _compute_silent(decisions: pl.DataFrame, manifest: StudyManifest) -> pl.Expr
     contributes_nothing = pl.col("disposition").is_in(CONTRIBUTES_NOTHING)
     is_zero = pl.all_horizontal(pl.col("release_low", "release_point", "release_high").eq_missing(0))
     may_be_cause = (
-        pl.col("cause_role").is_not_null()
+        (pl.col("cause_role") != CRS_ROLE).fill_null(value=False)
         | (pl.col("concept_id") == PRES_CONCEPT).fill_null(value=False)
         | compute_named(decisions, manifest.context.named_causes)
     )

@@ -26,7 +26,7 @@ from pipelines.grading.contradictions import derive_contradictions
 from pipelines.grading.course_tables import derive_course_tables
 from pipelines.grading.courses import derive_day_spans
 from pipelines.grading.days import derive_subject_days
-from pipelines.grading.events import EVENT, SUBJECT
+from pipelines.grading.events import EVENT, OF_STUDY, SUBJECT
 from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
@@ -82,7 +82,7 @@ def grade_subjects(
         "core_subject_days": days,
         **derive_course_tables(
             checked,
-            events,
+            evidence.decided.cytokine_release(),
             spans,
             evidence.event_windows,
             assessment_grades,
@@ -210,18 +210,21 @@ def _derive_event_grades(
 def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
     """Every row, in order: infusion_number, onset_day_earliest and _latest, and window_status."""
     primary = pl.lit(manifest.windows.primary_days, pl.Int32)
-    latest = evidence.reach.filter(
-        pl.col("infusion_number") == pl.col("infusion_number").max().over("_row")
-    ).select(
+    reach = evidence.reach
+    if (reach["infusion_number"] > 1).any():
+        reach = reach.filter(pl.col("infusion_number") == pl.col("infusion_number").max().over("_row"))
+    latest = reach.select(
         "_row",
         "infusion_number",
         "day_earliest",
         "day_latest",
         compute_window_status(primary).alias("_status"),
     )
-    is_dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(SUBJECT).unique()
-    first = _first_infusions(infusions).join(
-        is_dated.with_columns(pl.lit(value=True).alias("_is_dated")), on=SUBJECT, how="left"
+    is_dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(OF_STUDY).unique()
+    first = (
+        _first_infusions(infusions)
+        .drop("study_id")
+        .join(is_dated.with_columns(pl.lit(value=True).alias("_is_dated")), on=OF_STUDY, how="left")
     )
     status = (
         pl.when(pl.col("_status").is_not_null())
@@ -232,9 +235,9 @@ def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyMa
     )
     return (
         derive_onset(evidence.decided.rows)
-        .select("_row", "_is_silent", *SUBJECT, "onset_earliest", "onset_latest")
+        .select("_row", "_is_silent", OF_STUDY, "onset_earliest", "onset_latest")
         .join(latest, on="_row", how="left", validate="1:1", maintain_order="left")
-        .join(first, on=SUBJECT, how="left", validate="m:1", maintain_order="left")
+        .join(first, on=OF_STUDY, how="left", validate="m:1", maintain_order="left")
         .with_columns(status.alias("window_status"), *_count_days("onset", "onset_day"))
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from pipelines.grading.events import EVENT, SUBJECT
+from pipelines.grading.events import EVENT, OF_STUDY, SUBJECT
 
 PLACED_WITH = ("_row", "_is_silent", "_place")
 """Columns of an event that its placements keep (`events.DecidedEvents`)."""
@@ -56,15 +56,16 @@ def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataF
     can_precede_first = (onset_earliest < pl.col("infusion_latest").fill_null(OPEN_END)) & (
         pl.col("infusion_number") == 1
     )
+    choice = pl.col("_can_follow").cast(pl.UInt32) + pl.col("_can_precede")
+    choices = (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over("_event")
+    has_several = bool((spans["infusion_number"] > 1).any())
     carried = [*EVENT, *(name for name in PLACED_WITH if name in events.columns)]
     placed = (
         events.select(*carried, "onset_earliest", "onset_latest")
         .with_row_index("_event")
-        .join(spans, on=SUBJECT, how="inner", maintain_order="left_right")
+        .join(spans.drop("study_id"), on=OF_STUDY, how="inner", maintain_order="left_right")
         .with_columns(can_follow.alias("_can_follow"), can_precede_first.alias("_can_precede"))
-        .with_columns(
-            (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over("_event").alias("_choices")
-        )
+        .with_columns((choices if has_several else choice).alias("_choices"))
         .filter("_can_follow")
     )
     return placed.select(
@@ -114,9 +115,9 @@ def derive_placements(
         "window_days",
         compute_window_status(pl.col("window_days")).alias("window_status"),
     )
-    dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(SUBJECT).unique()
+    dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(OF_STUDY).unique()
     undated = (
-        events.join(dated, on=SUBJECT, how="anti")
+        events.join(dated, on=OF_STUDY, how="anti")
         .select(*carried, pl.lit(0, pl.Int32).alias("infusion_number"))
         .join(lengths, how="cross")
         .with_columns(pl.lit("no_infusion_date").alias("window_status"))
