@@ -63,7 +63,7 @@ def grade_parts(
 
     With each, core_unmapped_terms of these subjects, as they come.
     """
-    for batch in _split_subjects(checked, batch_rows):
+    for batch in split_subjects(checked, batch_rows):
         results = grade_subjects(batch, release, manifest)
         part = {table.info().name: table.require(results[table.info().name]) for table in OF_SUBJECT}
         yield part | {"core_unmapped_terms": results["core_unmapped_terms"]}
@@ -100,7 +100,7 @@ def combine_parts(
     return {name: pl.concat(frames, rechunk=True) for name, frames in found.items()}
 
 
-def _split_subjects(checked: Sources, batch_rows: int) -> Iterator[Frames]:
+def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Frames]:
     """The tables in batches of whole subjects, in the order of their ids; at least one batch."""
     tables = {name: table.lazy() for name, table in checked.items()}
     ids = [tables[name].select("subject_id") for name in ("core_adverse_events", "core_assessments")]

@@ -7,6 +7,7 @@ called from. `kernel` calls this for batches of subjects and puts the parts toge
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -41,14 +42,21 @@ _OF_DECISION: Final = (
 """Columns of core_event_grades that the decision of a row gives."""
 
 
-def grade_subjects(
-    checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
-) -> dict[str, pl.DataFrame]:
-    """Results of the subjects that `checked` holds, by table name, neither sorted nor validated.
+@dataclass(frozen=True)
+class Grades:
+    """Events and subjects graded: `tables` by name, all that bears on them, and what the record withholds.
 
-    All tables of GRADED_TABLES but core_studies, core_course_summary and core_incidence; core_unmapped_terms
-    counts these subjects only.
+    `active_grades`: core_event_grades of the rows that are not silent.
     """
+
+    evidence: Evidence
+    withheld: pl.DataFrame
+    active_grades: pl.DataFrame
+    tables: Mapping[str, pl.DataFrame]
+
+
+def grade_events(checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest) -> Grades:
+    """Events, assessed moments and subjects, each with what they give to windows: the grades themselves."""
     infusions, subjects = checked["core_infusions"], checked["core_subjects"]
     windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
     withheld = derive_withheld(checked["core_rejected_rows"], subjects, release, manifest)
@@ -63,22 +71,37 @@ def grade_subjects(
         frame,
     )
     alone = derive_alone(evidence, contributions, withheld, frame, manifest)
-    events = evidence.events
+    counts = count_evidence(evidence.placed, contributions)
+    event_grades = _derive_event_grades(evidence, infusions, manifest)
+    tables = {
+        "core_event_grades": event_grades,
+        "core_event_windows": _with_silent(evidence),
+        "core_assessment_grades": _derive_assessment_grades(evidence, infusions, manifest),
+        "core_assessment_windows": evidence.moment_windows,
+        "core_subject_grades": combine_subjects(contributions, alone, counts, frame, withheld, windows[0]),
+    }
+    return Grades(evidence, withheld, event_grades.filter(~pl.col("_is_silent")), tables)
+
+
+def grade_subjects(
+    checked: Mapping[str, pl.DataFrame], release: Release, manifest: StudyManifest
+) -> dict[str, pl.DataFrame]:
+    """Results of the subjects that `checked` holds, by table name, neither sorted nor validated.
+
+    All tables of GRADED_TABLES but core_studies, core_course_summary and core_incidence; core_unmapped_terms
+    counts these subjects only.
+    """
+    infusions, subjects = checked["core_infusions"], checked["core_subjects"]
+    windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
+    grades = grade_events(checked, release, manifest)
+    evidence, events = grades.evidence, grades.evidence.events
+    assessment_grades = grades.tables["core_assessment_grades"]
     spans = derive_day_spans(
         events, evidence.candidates.select(*EVENT, "infusion_number"), infusions, subjects, manifest
     )
     days = _derive_days(evidence, spans, infusions, max(windows))
-    event_grades = _derive_event_grades(evidence, infusions, manifest)
-    active_grades = event_grades.filter(~pl.col("_is_silent"))
-    assessment_grades = _derive_assessment_grades(evidence, infusions, manifest)
-    counts = count_evidence(evidence.placed, contributions)
-    subject_grades = combine_subjects(contributions, alone, counts, frame, withheld, windows[0])
     return {
-        "core_event_grades": event_grades,
-        "core_event_windows": _with_silent(evidence),
-        "core_assessment_grades": assessment_grades,
-        "core_assessment_windows": evidence.moment_windows,
-        "core_subject_grades": subject_grades,
+        **grades.tables,
         "core_subject_days": days,
         **derive_course_tables(
             checked,
@@ -91,12 +114,12 @@ def grade_subjects(
             manifest,
         ),
         "core_closing_facts": derive_closing_facts(
-            subject_grades,
-            active_grades,
+            grades.tables["core_subject_grades"],
+            grades.active_grades,
             evidence.event_windows,
             assessment_grades,
             evidence.moment_windows,
-            withheld,
+            grades.withheld,
             spans,
             infusions,
             manifest,
