@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -25,11 +25,14 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
-from pipelines.grading.kernel import stream_study
+from pipelines.grading.kernel import BATCH_ROWS, Frames, Sources, split_subjects, stream_study
+from pipelines.grading.subject_results import grade_events
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
 from pipelines.stages import run_study
+from schemas.base import Table
 from schemas.manifest import StudyManifest
+from schemas.results import CoreEventGrades, CoreSubjectGrades
 from tests.benchmarks import duckdb_kernel, pandas_kernel
 from tests.benchmarks.agreement import assert_agreement
 from tests.benchmarks.generator import STUDY, write_checked, write_study
@@ -39,7 +42,7 @@ from warehouse.table_writer import TableWriters
 
 Costs = dict[str, Cost]
 SecondKernel = Callable[[Mapping[str, Path], Release, StudyManifest, Path], None]
-KERNEL_TABLES: Final = ("core_event_grades", "core_subject_grades")
+KERNEL_TABLES: Final[tuple[type[Table], ...]] = (CoreEventGrades, CoreSubjectGrades)
 OUTPUTS: Final = "outputs"
 
 
@@ -60,24 +63,30 @@ def count_rows(folder: Path) -> dict[str, int]:
 
 def run_kernel(folder: Path) -> Costs:
     """Checked Parquet in; terms, contributions, windows, subjects; events and subjects written."""
-    return _graded(folder, "kernel", KERNEL_TABLES)
+    manifest, release = read_manifest(folder / "landing" / STUDY), load_release()
+
+    def parts(checked: Sources) -> Iterator[Frames]:
+        for batch in split_subjects(checked, BATCH_ROWS):
+            grades = grade_events(batch, release, manifest).tables
+            yield {table.info().name: table.require(grades[table.info().name]) for table in KERNEL_TABLES}
+
+    return _graded(folder, "kernel", parts)
 
 
 def run_all_tables(folder: Path) -> Costs:
     """The same with every graded table made and written."""
-    return _graded(folder, "kernel, all tables", None)
+    manifest, release = read_manifest(folder / "landing" / STUDY), load_release()
+    return _graded(folder, "kernel, all tables", lambda checked: stream_study(checked, release, manifest))
 
 
-def _graded(folder: Path, name: str, tables: tuple[str, ...] | None) -> Costs:
-    release, manifest = load_release(), read_manifest(folder / "landing" / STUDY)
+def _graded(folder: Path, name: str, grade: Callable[[Sources], Iterator[Frames]]) -> Costs:
     files = checked_files(folder)
     target = _fresh(folder / OUTPUTS / "kernel")
 
     def work() -> None:
-        checked = {table: pl.scan_parquet(path) for table, path in files.items()}
         with TableWriters(target) as writers:
-            for part in stream_study(checked, release, manifest):
-                writers.append({name: part[name] for name in part if tables is None or name in tables})
+            for part in grade({table: pl.scan_parquet(path) for table, path in files.items()}):
+                writers.append(part)
             writers.close()
 
     return _beside_floor(name, work, files, folder)
