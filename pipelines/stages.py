@@ -26,7 +26,7 @@ from mappings.release import Release
 from pipelines.diffs.scale import COMPARED_COLUMNS, compare_scales
 from pipelines.grading.kernel import Frames, Grader, Sources, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
-from pipelines.ingest.checking import check_study
+from pipelines.ingest.checking import stream_checks
 from pipelines.ingest.raw import RawTable
 from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
@@ -256,8 +256,7 @@ def staged(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
 
 def checked(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Valid rows, rejected rows and findings."""
-    staged = {name: table.lazy().collect() for name, table in tables.items() if name in TABLES}
-    yield check_study(staged, plan.manifest)
+    yield from stream_checks(tables, plan.manifest)
 
 
 def graded(plan: RunPlan, tables: Sources) -> Iterator[Frames]:

@@ -19,7 +19,8 @@ Decisions
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -38,10 +39,12 @@ from pipelines.ingest.rules import (
     SUBJECT_RULES,
     cutoff_instant,
     run_rules,
+    tally_findings,
+    tally_rules,
 )
 from pipelines.ingest.splitting import PLACE, REJECTIONS, assert_validation_is_on, split_rows
 from schemas.assessments import CoreAssessments, CoreCrs, CoreMedicalHistory
-from schemas.base import SEPARATOR
+from schemas.base import SEPARATOR, Table
 from schemas.errors import SchemaError
 from schemas.evidence import (
     CoreAdverseEvents,
@@ -58,9 +61,23 @@ from schemas.manifest import StudyManifest
 
 Tables = dict[str, pl.DataFrame]
 
-_SPLIT_TABLES: Final = (
-    *("adverse_events", "subjects", "infusions", "sedation"),
-    *("assessments", "crs", "medical_history"),
+Sources: TypeAlias = Mapping[str, pl.DataFrame | pl.LazyFrame]
+"""Tables in memory, or in files that are read batch by batch."""
+
+BATCH_ROWS: Final = 500_000
+"""Adverse-event rows checked at a time: memory follows this, not the size of the study."""
+_SPLITS: Final[tuple[tuple[str, type[Table], tuple[str, ...]], ...]] = (
+    ("subjects", StagedSubjects, ("subject_id",)),
+    ("infusions", StagedInfusions, ()),
+    ("sedation", CoreSedation, ()),
+    ("assessments", CoreAssessments, ()),
+    ("crs", CoreCrs, ()),
+    ("medical_history", CoreMedicalHistory, ()),
+)
+"""Tables split whole, with the schema of their valid rows and their key, where rows may not repeat."""
+_SMALL_TABLES: Final = (
+    *(f"staged_{table_name}" for table_name, _, _ in _SPLITS),
+    *("staged_source_rows", "core_parse_problems", "core_rejected_rows", "core_findings"),
 )
 _MERGED: Final = Rule(
     "CHK-INFUSION-SPLIT",
@@ -92,80 +109,130 @@ _UNINFUSED: Final = Rule(
 )
 
 
-def check_study(staged: Tables, manifest: StudyManifest) -> Tables:
+def check_study(staged: Sources, manifest: StudyManifest, batch_rows: int = BATCH_ROWS) -> Tables:
     """Split staged rows into valid and rejected, build subjects and infusions, run every rule.
 
     Returns the tables `core_adverse_events`, `core_subjects`, `core_infusions`, `core_sedation`,
     `core_assessments`, `core_crs`, `core_medical_history`, `core_parse_problems`, `core_rejected_rows` and
-    `core_findings`, canonical and validated. Raises
+    `core_findings`, canonical and validated. `batch_rows` bounds memory and changes no result. Raises
     `SchemaError` when a whole table does not fit its schema, when the rows do not add up, or when
     validation has been switched off in the environment.
     """
+    found: dict[str, list[pl.DataFrame]] = {}
+    for part in stream_checks(staged, manifest, batch_rows):
+        for name, frame in part.items():
+            found.setdefault(name, []).append(frame)
+    return {name: pl.concat(frames) for name, frames in found.items()}
+
+
+def stream_checks(staged: Sources, manifest: StudyManifest, batch_rows: int = BATCH_ROWS) -> Iterator[Tables]:
+    """The rows of `check_study` as they come: adverse events by batches of subjects, then the others."""
     assert_validation_is_on()
-    cells = staged["staged_source_rows"]
-    rejected = [staged["core_rejected_rows"]]
-    events, lost = split_rows(
-        staged["staged_adverse_events"],
-        CoreAdverseEvents,
-        "adverse_events",
-        cells,
-        ("subject_id", "event_id"),
+    events = staged["staged_adverse_events"].lazy()
+    small = {name: staged[name].lazy().collect() for name in _SMALL_TABLES}
+    cells = small["staged_source_rows"]
+    rejected, valid = [small["core_rejected_rows"]], {}
+    for table_name, model, key in _SPLITS:
+        valid[table_name], lost = split_rows(small[f"staged_{table_name}"], model, table_name, cells, key)
+        rejected.append(lost)
+    infusions, rows = _number_infusions(valid["infusions"], manifest)
+    reported = events.select("subject_id").unique().collect()
+    subjects, wide = _list_subjects(
+        reported, valid["assessments"], valid["subjects"], infusions, pl.concat(rejected), manifest
     )
-    rejected.append(lost)
-    listed, lost = split_rows(staged["staged_subjects"], StagedSubjects, "subjects", cells, ("subject_id",))
-    rejected.append(lost)
-    doses, lost = split_rows(staged["staged_infusions"], StagedInfusions, "infusions", cells)
-    rejected.append(lost)
-    sedation, lost = split_rows(staged["staged_sedation"], CoreSedation, "sedation", cells)
-    rejected.append(lost)
-    assessments, lost = split_rows(staged["staged_assessments"], CoreAssessments, "assessments", cells)
-    rejected.append(lost)
-    crs, lost = split_rows(staged["staged_crs"], CoreCrs, "crs", cells)
-    rejected.append(lost)
-    history, lost = split_rows(staged["staged_medical_history"], CoreMedicalHistory, "medical_history", cells)
-    rejected.append(lost)
+    known, beside = _known_beside(wide, infusions, manifest)
+    tallies, used = [], 0
+    for batch in _split_events(events, batch_rows):
+        kept, lost = split_rows(batch, CoreAdverseEvents, "adverse_events", cells, ("subject_id", "event_id"))
+        rejected.append(lost)
+        tallies.append(tally_rules(EVENT_RULES, _with_subject(kept, beside, manifest)))
+        used += kept.height
+        yield {CoreAdverseEvents.info().name: CoreAdverseEvents.require(kept)}
     every_rejected = pl.concat(rejected)
-    infusions, rows = _number_infusions(doses, manifest)
-    subjects, wide = _list_subjects(events, assessments, listed, infusions, every_rejected, manifest)
-    rows += _rejection_findings(staged, every_rejected, manifest)
-    rows += _study_findings(manifest, infusions, events)
-    has_table = any(file.role == "subjects" for file in manifest.files)
-    known = wide.with_columns(
-        has_subject_table=pl.lit(value=has_table), has_infusions=pl.lit(value=infusions.height > 0)
-    )
-    beside = known.drop("source_file", "source_row", "arm", "sex", "study_id")
-    beside = beside.with_columns(cutoff=pl.lit(cutoff_instant(manifest), pl.Datetime("us")))
+    rows_of = {name: small[f"staged_{name}"].height for name in valid}
+    rows_of["adverse_events"] = events.select(pl.len()).collect().item()
+    rows += _rejection_findings(rows_of, every_rejected, manifest)
+    rows += _study_findings(manifest, infusions, has_events=used > 0)
+    rows += tally_findings(EVENT_RULES, tallies, manifest.study, "core_adverse_events")
     for rules, frame, name in (
-        (EVENT_RULES, events, "core_adverse_events"),
-        (ASSESSMENT_RULES, beside_moments(assessments), "core_assessments"),
-        (CRS_RULES, crs, "core_crs"),
-        (HISTORY_RULES, history, "core_medical_history"),
+        (ASSESSMENT_RULES, beside_moments(valid["assessments"]), "core_assessments"),
+        (CRS_RULES, valid["crs"], "core_crs"),
+        (HISTORY_RULES, valid["medical_history"], "core_medical_history"),
     ):
-        # Cytokine release and history may name somebody who is no subject of the study.
-        wider = frame.join(beside, on="subject_id", how="left").with_columns(
-            pl.col("has_subject_table").fill_null(value=has_table),
-            pl.col("is_in_subject_table").fill_null(value=False),
-        )
-        rows += run_rules(rules, wider, manifest.study, name)
+        rows += run_rules(rules, _with_subject(frame, beside, manifest), manifest.study, name)
     rows += run_rules(SUBJECT_RULES, known, manifest.study, "core_subjects")
     rows += run_rules(INFUSION_RULES, infusions, manifest.study, "core_infusions")
-    rows += run_rules(SEDATION_RULES, sedation, manifest.study, "core_sedation")
-    findings = pl.concat([staged["core_findings"], findings_frame(rows)])
-    return {
+    rows += run_rules(SEDATION_RULES, valid["sedation"], manifest.study, "core_sedation")
+    findings = pl.concat([small["core_findings"], findings_frame(rows)])
+    yield {
         model.info().name: model.require(frame)
         for model, frame in (
-            (CoreAdverseEvents, events),
             (CoreSubjects, subjects),
             (CoreInfusions, infusions),
-            (CoreSedation, sedation),
-            (CoreAssessments, assessments),
-            (CoreCrs, crs),
-            (CoreMedicalHistory, history),
-            (CoreParseProblems, staged["core_parse_problems"]),
+            (CoreSedation, valid["sedation"]),
+            (CoreAssessments, valid["assessments"]),
+            (CoreCrs, valid["crs"]),
+            (CoreMedicalHistory, valid["medical_history"]),
+            (CoreParseProblems, small["core_parse_problems"]),
             (CoreRejectedRows, every_rejected),
             (CoreFindings, findings),
         )
     }
+
+
+# -- adverse events in batches ---------------------------------------------------------------------------
+
+
+def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
+    """Staged rows in batches of whole subjects in the order of their ids; at least one batch.
+
+    Every rule on adverse events looks at rows of one subject. Rows without a subject come first.
+    """
+    counts = (
+        events.group_by("subject_id")
+        .len()
+        .sort("subject_id", nulls_last=False)
+        .with_columns((pl.col("len").cum_sum() // batch_rows).alias("batch"))
+        .collect()
+    )
+    if counts.get_column("batch").n_unique() < 2:
+        yield events.collect()
+        return
+    subject = pl.col("subject_id")
+    if counts.get_column("subject_id").null_count():
+        yield events.filter(subject.is_null()).collect()
+    bounds = (
+        counts.drop_nulls("subject_id")
+        .group_by("batch")
+        .agg(subject.min().alias("first"), subject.max().alias("last"))
+        .sort("batch")
+    )
+    for first, last in bounds.select("first", "last").iter_rows():
+        yield events.filter(subject.is_between(pl.lit(first), pl.lit(last))).collect()
+
+
+def _known_beside(
+    wide: pl.DataFrame, infusions: pl.DataFrame, manifest: StudyManifest
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Subjects with what is known of the study, and what of it stands beside a row of theirs."""
+    known = wide.with_columns(
+        has_subject_table=pl.lit(value=_has_subject_table(manifest)),
+        has_infusions=pl.lit(value=infusions.height > 0),
+    )
+    beside = known.drop("source_file", "source_row", "arm", "sex", "study_id")
+    return known, beside.with_columns(cutoff=pl.lit(cutoff_instant(manifest), pl.Datetime("us")))
+
+
+def _with_subject(rows: pl.DataFrame, beside: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
+    """Cytokine release and history may name somebody who is no subject of the study."""
+    return rows.join(beside, on="subject_id", how="left").with_columns(
+        pl.col("has_subject_table").fill_null(value=_has_subject_table(manifest)),
+        pl.col("is_in_subject_table").fill_null(value=False),
+    )
+
+
+def _has_subject_table(manifest: StudyManifest) -> bool:
+    return any(file.role == "subjects" for file in manifest.files)
 
 
 # -- infusions and subjects ------------------------------------------------------------------------------
@@ -206,14 +273,17 @@ def _number_infusions(
 
 
 def _list_subjects(
-    events: pl.DataFrame,
+    reported: pl.DataFrame,
     assessments: pl.DataFrame,
     listed: pl.DataFrame,
     infusions: pl.DataFrame,
     rejected: pl.DataFrame,
     manifest: StudyManifest,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`core_subjects`, and the same rows with birth, first infusion and events beside them."""
+    """`core_subjects`, and the same rows with birth, first infusion and events beside them.
+
+    `reported` holds the subjects of every staged adverse-event row; `rejected` may lack such rows.
+    """
     of_table = pl.col("table_name")
     in_table = (
         pl.concat([listed.select("subject_id"), rejected.filter(of_table == "subjects").select("subject_id")])
@@ -222,7 +292,10 @@ def _list_subjects(
     )
     with_event = (
         pl.concat(
-            [events.select("subject_id"), rejected.filter(of_table == "adverse_events").select("subject_id")]
+            [
+                reported.select("subject_id"),
+                rejected.filter(of_table == "adverse_events").select("subject_id"),
+            ]
         )
         .drop_nulls()
         .unique()
@@ -258,11 +331,10 @@ def _list_subjects(
 
 
 def _rejection_findings(
-    staged: Tables, rejected: pl.DataFrame, manifest: StudyManifest
+    rows_of: Mapping[str, int], rejected: pl.DataFrame, manifest: StudyManifest
 ) -> list[dict[str, object]]:
     rows = []
-    for table_name in _SPLIT_TABLES:
-        total = staged[f"staged_{table_name}"].height
+    for table_name, total in rows_of.items():
         for rule in REJECTIONS:
             here = rejected.filter(
                 (pl.col("table_name") == table_name)
@@ -275,16 +347,16 @@ def _rejection_findings(
 
 
 def _study_findings(
-    manifest: StudyManifest, infusions: pl.DataFrame, events: pl.DataFrame
+    manifest: StudyManifest, infusions: pl.DataFrame, *, has_events: bool
 ) -> list[dict[str, object]]:
-    has_table = any(file.role == "subjects" for file in manifest.files)
+    is_absent = not _has_subject_table(manifest)
     return [
-        finding(_NO_SUBJECT_TABLE, manifest.study, "core_subjects", count=int(not has_table), denominator=1),
+        finding(_NO_SUBJECT_TABLE, manifest.study, "core_subjects", count=int(is_absent), denominator=1),
         finding(
             _UNINFUSED,
             manifest.study,
             "core_infusions",
             count=int(infusions.height == 0),
-            denominator=int(events.height > 0),
+            denominator=int(has_events),
         ),
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from schemas.base import SEPARATOR
 from schemas.evidence import CoreFindings
 
 Severity = Literal["error", "warning", "info"]
+_EXAMPLES: Final = 5
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ def finding(
     """One row of `core_findings`; `places` (source_file, source_row) gives up to five examples."""
     examples: list[str] = []
     if places is not None and places.height:
-        known = places.select("source_file", "source_row").drop_nulls().unique()
-        first = known.bottom_k(5, by=["source_file", "source_row"]).sort("source_file", "source_row")
+        first = first_places(places).sort("source_file", "source_row")
         examples = [f"{file}:{row}" for file, row in first.iter_rows()]
     status = "not_applicable" if denominator == 0 else "fail" if count else "pass"
     return {
@@ -59,6 +59,12 @@ def finding(
         "next_action": rule.next_action,
         "example_rows": SEPARATOR.join(examples) or None,
     }
+
+
+def first_places(places: pl.DataFrame) -> pl.DataFrame:
+    """The places a finding shows: the first five in the order of files and rows, themselves in no order."""
+    known = places.select("source_file", "source_row").drop_nulls().unique()
+    return known.bottom_k(_EXAMPLES, by=["source_file", "source_row"])
 
 
 def findings_frame(rows: Iterable[dict[str, object]]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from pipelines.ingest.findings import Rule, Severity, finding
+from pipelines.ingest.findings import Rule, Severity, finding, first_places
 from pipelines.ingest.parse_words import NON_FATAL_OUTCOMES
 from schemas.manifest import StudyManifest
 
@@ -23,11 +23,25 @@ _YES: Final = pl.lit(value=True)
 
 @dataclass(frozen=True)
 class RowRule:
-    """A rule on the rows of a frame: `applies` is its denominator, `fails` the rows that break it."""
+    """A rule on the rows of a table: `applies` is its denominator, `fails` the rows that break it.
+
+    Both look at one row at a time. A rule that is `optional` applies to no row where every row breaks it: the
+    study does not record what it asks for.
+    """
 
     rule: Rule
     applies: pl.Expr
     fails: pl.Expr
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a rule found in some rows of a table: failures, rows it applies to, the first failing places."""
+
+    count: int
+    total: int
+    places: pl.DataFrame
 
 
 def row_rule(
@@ -38,9 +52,11 @@ def row_rule(
     applies: pl.Expr,
     fails: pl.Expr,
     next_action: str = _QUERY,
+    *,
+    optional: bool = False,
 ) -> RowRule:
     """A rule in one call."""
-    return RowRule(Rule(rule_id, column, severity, description, next_action), applies, fails)
+    return RowRule(Rule(rule_id, column, severity, description, next_action), applies, fails, optional)
 
 
 def known(*columns: str) -> pl.Expr:
@@ -240,9 +256,10 @@ EVENT_RULES: Final[tuple[RowRule, ...]] = (
         "is_sponsor_neurotoxicity",
         "info",
         "Where the table has a flag, every event says whether the sponsor counts it as neurotoxicity",
-        pl.col("is_sponsor_neurotoxicity").is_not_null().any(),
+        _YES,
         pl.col("is_sponsor_neurotoxicity").is_null(),
         "name the flag under files[].columns.sponsor_neurotoxicity, if there is one",
+        optional=True,
     ),
     row_rule(
         "CHK-EVENT-SUBJECT-NOT-LISTED",
@@ -374,6 +391,11 @@ def run_rules(
     rules: Sequence[RowRule], frame: pl.DataFrame, study_id: str, table: str
 ) -> list[dict[str, object]]:
     """Run every rule over a frame with `source_file` and `source_row`."""
+    return tally_findings(rules, [tally_rules(rules, frame)], study_id, table)
+
+
+def tally_rules(rules: Sequence[RowRule], frame: pl.DataFrame) -> list[Tally]:
+    """What every rule finds in a frame that holds a whole table or some of its rows."""
     masks = frame.select(
         "source_file",
         "source_row",
@@ -383,11 +405,26 @@ def run_rules(
             for kind, mask in (("applies", rule.applies), ("fails", rule.applies & rule.fails))
         ),
     )
-    rows: list[dict[str, object]] = []
-    for number, rule in enumerate(rules):
+    tallies = []
+    for number in range(len(rules)):
         fails = masks.filter(pl.col(f"fails{number}"))
         total = int(masks.get_column(f"applies{number}").sum())
-        rows.append(finding(rule.rule, study_id, table, count=fails.height, denominator=total, places=fails))
+        tallies.append(Tally(fails.height, total, first_places(fails)))
+    return tallies
+
+
+def tally_findings(
+    rules: Sequence[RowRule], parts: Sequence[Sequence[Tally]], study_id: str, table: str
+) -> list[dict[str, object]]:
+    """One finding per rule over all parts of a table."""
+    rows = []
+    for number, rule in enumerate(rules):
+        mine = [part[number] for part in parts]
+        count, total = sum(one.count for one in mine), sum(one.total for one in mine)
+        places = pl.concat([one.places for one in mine])
+        if rule.optional and count == total:
+            count, total, places = 0, 0, places.clear()
+        rows.append(finding(rule.rule, study_id, table, count=count, denominator=total, places=places))
     return rows
 
 
