@@ -34,6 +34,7 @@ from pipelines.ingest.readers.xport_layout import (
     is_blank_row,
     odd_number,
     read_layout,
+    signed_zeros,
     special_missing,
 )
 
@@ -89,6 +90,9 @@ def read_xpt(path: Path, spec: Source) -> Parsed:
     _require_plain_cells(content, layout, names, spec)
     columns = [list(data[name]) for name in names]
     _restore_blank_rows(columns, content, layout, spec)
+    for position, rows in signed_zeros(content, layout).items():
+        for row in rows:
+            columns[position][row] = 0.0
     for position, cells in special_missing(content, layout).items():
         for row, text in cells.items():
             columns[position][row] = text

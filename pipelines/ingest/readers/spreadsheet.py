@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 from typing import Final
@@ -20,9 +21,16 @@ from pipelines.ingest.readers.common import (
     unpacks_too_far,
     unreadable,
 )
-from pipelines.ingest.readers.limits import unpacked_limit
+from pipelines.ingest.readers.limits import limits_of, unpacked_limit
 
 _PIECE_BYTES: Final = 2**20
+_OVERLAP: Final = 32
+_MOST_ROWS: Final = 1_048_576
+_BYTES_PER_CELL: Final = 64
+_PLACE: Final = re.compile(rb"""\sr=["']([A-Z]{1,3})([0-9]{1,7})["']""")
+_MISPLACED: Final = re.compile(
+    rb"""\sr=(?!["'][A-Z]{0,3}[0-9]{1,7}["'])["'](?:[^"'>]{0,16}["'>]|[^"'>]{17})"""
+)
 _ERROR_CELLS: Final = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -93,10 +101,54 @@ def _require_workbook(path: Path, spec: Source) -> None:
         declared = sum(entry.file_size for entry in entries)
         for entry in entries if declared <= room else ():
             with archive.open(entry) as stream:
+                place = _CellPlaces()
                 while room >= 0 and (piece := stream.read(_PIECE_BYTES)):
                     room -= len(piece)
+                    place.look(piece)
+            place.require(spec, path.stat().st_size)
     if declared > room or room < 0:
         raise unpacks_too_far(spec, path.stat().st_size)
+
+
+class _CellPlaces:
+    """Where the cells of a sheet say they are: the library makes room for every cell up to the farthest."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._is_sheet = False
+        self._is_misplaced = False
+        self._columns: set[bytes] = set()
+        self._rows = 0
+
+    def look(self, piece: bytes) -> None:
+        """Take in the next piece of an entry; one that is no sheet costs next to nothing."""
+        text = self._rest + piece
+        self._rest = text[-_OVERLAP:]
+        self._is_sheet = self._is_sheet or b"sheetData" in text
+        if not self._is_sheet:
+            return
+        self._is_misplaced = self._is_misplaced or _MISPLACED.search(text) is not None
+        found = _PLACE.findall(text)
+        self._columns.update(column for column, _ in found)
+        self._rows = max(self._rows, max((int(row) for _, row in found), default=0))
+
+    def require(self, spec: Source, size: int) -> None:
+        """Refuse places no worksheet has (READ-DAMAGED), and a used area beyond the memory (READ-LIMIT)."""
+        if self._is_misplaced or self._rows > _MOST_ROWS:
+            raise unreadable(
+                spec,
+                "damaged: a cell says it is where no worksheet has one",
+                "open the workbook, save it again, or export the table as CSV",
+                "READ-DAMAGED",
+            )
+        columns = max((_column_number(column) for column in self._columns), default=0)
+        if columns * self._rows > limits_of(size).memory // _BYTES_PER_CELL:
+            raise unreadable(
+                spec,
+                f"a sheet uses {self._rows} rows and {columns} columns, too large an area to read",
+                "delete the empty rows and columns around the table, or export it as CSV",
+                "READ-LIMIT",
+            )
 
 
 def _choose_sheet(names: list[str], spec: Source) -> str:
@@ -115,6 +167,14 @@ def _choose_sheet(names: list[str], spec: Source) -> str:
         "READ-SHEET",
         column="sheet",
     )
+
+
+def _column_number(letters: bytes) -> int:
+    """A is 1, XFD is 16,384."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - ord("A") + 1
+    return number
 
 
 def _as_seen(column: pl.Series) -> pl.Series:

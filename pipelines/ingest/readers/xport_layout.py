@@ -12,8 +12,9 @@ the next multiple of 80.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -21,7 +22,11 @@ from pipelines.ingest.readers.common import Source, unreadable
 
 RECORD: Final = 80
 _HEADER: Final = b"HEADER RECORD*******"
+_MISSING_MARKS: Final = b"._ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _WHOLE_FILE: Final = "get the whole file again from its source and compare its size"
+
+Bytes: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Flags: TypeAlias = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -76,16 +81,10 @@ def special_missing(content: bytes, layout: XportLayout) -> dict[int, dict[int, 
     A number that is missing in a special way is its letter followed by zero bytes; the ordinary missing
     value (`.`) is not listed.
     """
-    cells = _row_bytes(content, layout)
     found: dict[int, dict[int, str]] = {}
-    for position, field in enumerate(layout.fields):
-        if not field.is_numeric or not layout.rows:
-            continue
-        value = cells[:, field.offset : field.offset + field.length]
+    for position, value in _numbers(content, layout):
         letter = value[:, 0]
-        is_special = (((letter >= ord("A")) & (letter <= ord("Z"))) | (letter == ord("_"))) & ~value[
-            :, 1:
-        ].any(axis=1)
+        is_special = _is_missing_mark(letter) & (letter != ord(".")) & ~value[:, 1:].any(axis=1)
         rows = np.flatnonzero(is_special)
         if rows.size:
             found[position] = {int(row): f".{chr(letter[row])}" for row in rows}
@@ -115,18 +114,42 @@ def hidden_text(content: bytes, layout: XportLayout) -> tuple[int, int] | None:
 def odd_number(content: bytes, layout: XportLayout) -> tuple[int, int] | None:
     """First number that is not in normal form: row (from 0) and field position; None where there is none.
 
-    An IBM number starts with a digit (4 bits) that is not zero, unless all of it is. SAS writes no other, and
-    the library takes one with a zero there for a number sixteen times as large.
+    An IBM number starts with a digit (4 bits) that is not zero, unless all of them are. SAS writes no other,
+    and the library takes one with a zero there for a number sixteen times as large.
     """
-    cells = _row_bytes(content, layout)
     found = []
-    for position, field in enumerate(layout.fields):
-        if not field.is_numeric or not layout.rows:
-            continue
-        fraction = cells[:, field.offset + 1 : field.offset + field.length]
-        is_odd = (fraction[:, 0] < 16) & fraction.any(axis=1)
+    for position, value in _numbers(content, layout):
+        is_odd = (value[:, 1] < 16) & value[:, 1:].any(axis=1)
         found += [(int(row), position) for row in np.flatnonzero(is_odd)[:1]]
     return min(found, default=None)
+
+
+def signed_zeros(content: bytes, layout: XportLayout) -> dict[int, list[int]]:
+    """Zeros with a sign or an exponent, e.g. minus zero: field position -> rows (from 0).
+
+    The library takes them for missing values.
+    """
+    found = {}
+    for position, value in _numbers(content, layout):
+        first = value[:, 0]
+        rows = np.flatnonzero((first != 0) & ~value[:, 1:].any(axis=1) & ~_is_missing_mark(first))
+        if rows.size:
+            found[position] = rows.tolist()
+    return found
+
+
+def _numbers(content: bytes, layout: XportLayout) -> Iterator[tuple[int, Bytes]]:
+    """Position and bytes of every numeric field, a line per row; none for a table without rows."""
+    cells = _row_bytes(content, layout)
+    for position, field in enumerate(layout.fields):
+        if field.is_numeric and layout.rows:
+            yield position, cells[:, field.offset : field.offset + field.length]
+
+
+def _is_missing_mark(first: Bytes) -> Flags:
+    """Where the first byte of a number without digits says missing: `.`, `_` or `A` to `Z`."""
+    marks: Flags = np.isin(first, np.frombuffer(_MISSING_MARKS, np.uint8))
+    return marks
 
 
 def is_blank_row(content: bytes, layout: XportLayout, row: int) -> bool:
@@ -171,8 +194,12 @@ def _parse_header(content: bytes) -> tuple[int, tuple[XportField, ...], int, int
         if kind not in (1, 2) or length < 1 or offset < 0 or (kind == 1 and not 2 <= length <= 8):
             raise ValueError
         fields.append(XportField(kind == 1, offset, length))
-    if sum(field.length for field in fields) != max(field.offset + field.length for field in fields):
-        raise ValueError
+    # One behind the other: the library goes by the lengths alone, and would shift values.
+    place = 0
+    for field in fields:
+        if field.offset != place:
+            raise ValueError
+        place += field.length
     place = 8 * RECORD + -(-count * name_bytes // RECORD) * RECORD
     # Version 8 may put long labels between the names and the rows.
     while not content.startswith(_HEADER + b"OBS", place):
@@ -221,6 +248,6 @@ def _count_rows(content: bytes, start: int, row_bytes: int, declared: int | None
     return rows
 
 
-def _row_bytes(content: bytes, layout: XportLayout) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+def _row_bytes(content: bytes, layout: XportLayout) -> Bytes:
     flat = np.frombuffer(content, np.uint8, layout.rows * layout.row_bytes, layout.data_offset)
     return flat.reshape(layout.rows, layout.row_bytes)
