@@ -9,13 +9,14 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.assets import ASSETS
+from pipelines.engines.backfill import regrade_all
 from pipelines.jobs import PUBLISH, REGRADE_STUDY
 from pipelines.resources import DataHome, local_executor
 from pipelines.sensors import landing_folder
 
 defs = dg.Definitions(
     assets=ASSETS,
-    jobs=[REGRADE_STUDY, PUBLISH],
+    jobs=[REGRADE_STUDY, regrade_all, PUBLISH],
     sensors=[landing_folder],
     resources={"data_home": DataHome()},
     executor=local_executor,

@@ -176,6 +176,28 @@ def run(
     return run_studies(home, studies or [], as_json, release, reason)
 
 
+@app.command(short_help="Regrade many studies at a time.")
+@guarded
+def backfill(
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STUDY", help="Studies to run; all in landing when left out."),
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, metavar="N", help="Studies at a time, each in a process.")
+    ] = 2,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Regrade many studies in one Dagster run, several at a time, and publish once at the end.
+
+    A study that fails stops no other. With --processes 1 they take turns in this process.
+    """
+    from pipelines.cli.backfilling import run_many
+
+    return run_many(home, studies or [], processes, as_json)
+
+
 @app.command(short_help="Bring the DuckDB file to the runs.")
 @guarded
 def publish(
