@@ -66,7 +66,7 @@ class Home:
 
     def study_folder(self, study_id: str) -> Path:
         """Landing folder of a study. Raises `StoreError` for an id that is no plain folder name."""
-        if not re.match(STUDY_ID_PATTERN, study_id):
+        if not re.fullmatch(STUDY_ID_PATTERN, study_id):
             raise StoreError(
                 "this is no study identifier",
                 value=study_id[:80],
@@ -82,7 +82,7 @@ class Home:
             sorted(
                 folder.name
                 for folder in self.landing.iterdir()
-                if re.match(STUDY_ID_PATTERN, folder.name) and (folder / MANIFEST_NAME).is_file()
+                if re.fullmatch(STUDY_ID_PATTERN, folder.name) and (folder / MANIFEST_NAME).is_file()
             )
         )
 

@@ -54,7 +54,7 @@ def choose_runs(
     store: RunStore, study_id: str, first: str | None, second: str | None
 ) -> tuple[StoredRun, StoredRun]:
     """The two runs that are meant; raises `StoreError` naming the runs there are."""
-    if not re.match(STUDY_ID_PATTERN, study_id) or not (store.runs / study_id).is_dir():
+    if not re.fullmatch(STUDY_ID_PATTERN, study_id) or not (store.runs / study_id).is_dir():
         known = ", ".join(store.study_ids()) or "none"
         raise StoreError(
             "no run of such a study",

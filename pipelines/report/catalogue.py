@@ -174,6 +174,6 @@ def fill_query(text: str, studies: Sequence[str]) -> str:
     Raises `ValueError` for a text that is no study identifier: what is filled in is never free text.
     """
     for study in studies:
-        if not re.match(STUDY_ID_PATTERN, study):
+        if not re.fullmatch(STUDY_ID_PATTERN, study):
             raise ValueError("a study identifier is letters, digits, '.', '_' and '-'")
     return text.replace(PARAMETER, "(" + ", ".join(f"'{study}'" for study in studies) + ")")
