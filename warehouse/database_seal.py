@@ -1,4 +1,4 @@
-"""The seal beside the published file: what it holds, its sha256, and where the ledger was.
+"""The seal beside the published file: what it holds, its digest, and where the ledger was.
 
 What may live here: writing the seal, and holding the file against it. What may not: DuckDB, the content.
 
@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines.home import Home
 from schemas.errors import StoreError
-from warehouse.disk import canonical_json, replace_text, sha256_file
+from warehouse.disk import canonical_json, replace_text, sha256_text
+from warehouse.file_digest import file_digest
 from warehouse.ledger import Anchor, Entry
 
 ALWAYS_HASHED: Final = 64 << 20
@@ -31,12 +33,17 @@ _LOOKS: Final = 50
 
 @dataclass(frozen=True)
 class Seal:
-    """`before_sha256` is the file that stood when it was written; `ledger` the entry of the publication."""
+    """`before_sha256` is the file that stood when it was written; `ledger` the entry of the publication.
+
+    Both digests are those of `warehouse.file_digest`. `content` is what the content key is the sha256 of;
+    None in the seal of an earlier version.
+    """
 
     content_key: str
     file_sha256: str
     before_sha256: str | None
     ledger: Anchor | None
+    content: Mapping[str, Any] | None = None
 
     @property
     def accepted(self) -> frozenset[str]:
@@ -58,28 +65,32 @@ def read_seal(home: Home) -> Seal | None:
             None if told is None else Anchor("the seal of the published file", told["sequence"], told["hash"])
         )
         before = found.get("before_sha256")
-        return Seal(str(found["content_key"]), str(found["file_sha256"]), before, anchor)
+        content = found.get("content")
+        return Seal(str(found["content_key"]), str(found["file_sha256"]), before, anchor, content)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
 def standing_sha256(home: Home) -> str | None:
-    """sha256 of the file that stands, read whole; None where there is none that can be read."""
+    """Digest of the file that stands, read whole; None where there is none that can be read."""
     try:
-        return sha256_file(home.database)
+        return file_digest(home.database)
     except OSError:
         return None
 
 
-def write_seal(home: Home, content_key: str, file_sha256: str, entry: Entry, standing: str | None) -> None:
-    """Seal the file that will be renamed into place next; `standing` is the sha256 of the one there is.
+def write_seal(
+    home: Home, content: Mapping[str, Any], file_sha256: str, entry: Entry, standing: str | None
+) -> None:
+    """Seal the file that will be renamed into place next; `standing` is the digest of the one there is.
 
     Raises `OSError` where the seal cannot be written.
     """
     old = read_seal(home)
     before = standing if old is not None and standing in old.accepted else None
     seal = {
-        "content_key": content_key,
+        "content": content,
+        "content_key": sha256_text(canonical_json(content)),
         "file_sha256": file_sha256,
         "before_sha256": before,
         "ledger": {"sequence": entry.sequence, "hash": entry.hash},
@@ -125,14 +136,14 @@ def require_sealed(home: Home) -> None:
 def _sha256_of(path: Path) -> str:
     """sha256 of the file, from the last time where it is large and nothing about it has changed."""
     if path.stat().st_size <= ALWAYS_HASHED:
-        return sha256_file(path)
+        return file_digest(path)
     kept = path.with_name(f".{path.name}.checked")
     about = _about(path)
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         found = json.loads(kept.read_bytes())
         if found["about"] == about:
             return str(found["sha256"])
-    actual = sha256_file(path)
+    actual = file_digest(path)
     if _about(path) == about:
         with contextlib.suppress(OSError):  # who may not write here hashes again next time
             replace_text(kept, canonical_json({"about": about, "sha256": actual}) + "\n")

@@ -1,55 +1,56 @@
-"""The one place that writes DuckDB: builds the warehouse file aside and swaps it in.
+"""The one place that writes DuckDB: makes the warehouse file aside and swaps it in.
 
-What may live here: writing what `warehouse.selection` chose into the file. What may not: results of any
-kind; the file holds what the run folders hold and can be deleted at any time.
+What may live here: whether the file is built whole or changed, proving it, sealing it. What may not: the SQL
+(`warehouse.database_file`), results of any kind; the file holds what the run folders hold and can be deleted
+at any time.
 
-Every published run is verified byte by byte first. The new file is complete, proven and on the disk
+Every run is verified byte by byte when it enters the file; those that are in it already are vouched for by
+the seal, against which the whole old file is held first. The new file is complete, proven and on the disk
 before one rename puts it in place, so a reader sees the old file or the new one and never a half. The
 ledger tells of it and the seal names it before that rename.
-The same runs give the same content: every table, row, order, comment and view, and on the same platform
-the same bytes, as far as `_REPEATABLE` reaches.
+
+The same runs give the same content: every table, row, comment and view. A file of up to `file_digest.SMALL`
+bytes is always built whole, which on the same platform gives the same bytes too. A larger one that is intact
+and mostly right is copied and the copy changed, so that its bytes and the order of rows without ORDER BY
+depend on what it held before; it is built whole again when the program, DuckDB or its views changed, when
+more would come than stays, when three tenths of it are empty, and by `regrade publish --rebuild`.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 
 from pipelines.home import Home
-from schemas.base import Table
 from schemas.errors import StoreError
-from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
-from schemas.results import CoreRuns
+from warehouse import file_digest
 from warehouse.comparison_store import ComparisonStore, StoredComparison
-from warehouse.database_seal import is_sealed, standing_sha256, write_seal
-from warehouse.ddl import ddl_text, table_statements, view_statements, warehouse_key
-from warehouse.ledger import Note
-from warehouse.run_store import (
-    RunStore,
-    StoredRun,
-    canonical_json,
-    file_lock,
-    flush,
-    sha256_file,
-    sha256_text,
+from warehouse.database_file import Change, UnchangeableError, build, change
+from warehouse.database_key import (
+    PLAIN_STORAGE,
+    DatabaseKey,
+    is_encrypted,
+    read_database_key,
+    require_key_for,
+    storage_version,
 )
-from warehouse.selection import PublishedRun, Selection, select
+from warehouse.database_seal import is_sealed, read_seal, standing_sha256, write_seal
+from warehouse.ddl import ddl_text
+from warehouse.ledger import Note
+from warehouse.reader import can_be_opened
+from warehouse.run_store import RunStore, TableFile, canonical_json, file_lock, flush, sha256_text
+from warehouse.selection import Selection, select
 
-STORAGE_VERSION: Final = "v1.2.0"
-"""DuckDB 1.2 and later can open the file; 2.0's own default would lock out every 1.x client."""
-_REPEATABLE: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "threads": 1,
-    "block_allocator_memory": "256MB",
-}
-"""Blocks reach the file in one order; those in this memory start zeroed, as DuckDB leaves padding unset."""
-_SAMPLING: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
-"""Compression methods left out because they sample at random, so that even the size of the file differs."""
+STORAGE_VERSION: Final = PLAIN_STORAGE
+_SAME: Final = ("duckdb", "storage", "ddl")
+"""Parts of the content in which two files must agree before one can be made from the other."""
 
 
 @dataclass(frozen=True)
@@ -68,149 +69,161 @@ class Publication:
     left_out: tuple[str, ...]
 
 
-def publish(home: Home, reason: str | None = None) -> Publication:
+def publish(home: Home, reason: str | None = None, *, rebuild: bool = False) -> Publication:
     """Bring the DuckDB file to the chosen runs, releases and comparisons; does nothing when it is there.
 
-    `reason` is what the ledger says why. Tables exist even when no study has rows for them. Raises
-    `StoreError`, leaving the old file as it is, when a run is damaged, when current runs disagree on the
-    content of one mapping release, when a key is not unique, or when the home cannot be written.
+    `reason` is what the ledger says why; `rebuild` makes the file whole and verifies every run, whatever is
+    there. Tables exist even when no study has rows for them. Raises `StoreError`, leaving the old file as it
+    is, when a run is damaged, when current runs disagree on the content of one mapping release, when a key is
+    not unique, when there is no or another key for an encrypted file, or when the home cannot be written.
     """
     home.ensure()
     with file_lock(home.runs / ".locks" / "publish.lock"):
+        key = read_database_key()
+        require_key_for(home.database, key)
         store = RunStore(home.runs, reason)
-        chosen = select(store)
-        run_ids = tuple(each.run.run_id for each in chosen.runs if each.is_current)
-        contents = {name: release.sha256 for name, release in chosen.releases.items()}
-        comparisons = ComparisonStore(home.runs).standing(contents, run_ids)
-        key = content_key(chosen, comparisons)
-        done = (key, run_ids, len(chosen.runs), chosen.left_out)
-        standing = standing_sha256(home)
-        if is_sealed(home, key, standing):
-            return Publication(home.database, False, *done)
-        for left_behind in home.root.glob(".publish-*"):  # by a process that was killed
-            shutil.rmtree(left_behind, ignore_errors=True)
-        workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=home.root))
-        try:
-            built = workshop / home.database.name
-            try:
-                _build(built, chosen, comparisons)
-            except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
-                # A full disk is any of these, depending on where it strikes.
-                raise StoreError(
-                    "the warehouse file cannot be written",
-                    file=str(home.database),
-                    next_action="make room and run regrade publish; the runs and the old file are safe",
-                ) from None
-            flush(built)
-            file_sha256 = sha256_file(built)
-            facts = {"content_key": key, "file_sha256": file_sha256, "studies": len(run_ids)}
-            entry = store.ledger.append(Note("published", facts))
-            write_seal(home, key, file_sha256, entry, standing)
-            built.replace(home.database)
-            flush(home.root)
-        finally:
-            shutil.rmtree(workshop, ignore_errors=True)
-        return Publication(home.database, True, *done)
+        return _Publishing(home, store, key, rebuild).publish()
 
 
-def content_key(chosen: Selection, comparisons: Sequence[StoredComparison]) -> str:
-    """sha256 over runs, releases, comparisons, the DDL and views, and the DuckDB version that writes."""
-    content = {
+def content_of(
+    chosen: Selection, comparisons: Sequence[StoredComparison], storage: str = STORAGE_VERSION
+) -> dict[str, Any]:
+    """What a file holds: runs, releases, comparisons, the DDL and views, and which DuckDB writes it."""
+    return {
         "duckdb": duckdb.__version__,
-        "storage": STORAGE_VERSION,
+        "storage": storage,
         "ddl": sha256_text(ddl_text()),
-        "runs": sorted((each.run.run_id, each.is_current) for each in chosen.runs),
-        "releases": sorted((name, each.sha256, each.status) for name, each in chosen.releases.items()),
+        "runs": sorted([each.run.run_id, each.is_current, each.is_comparable] for each in chosen.runs),
+        "releases": sorted([name, each.sha256, each.status] for name, each in chosen.releases.items()),
         "comparisons": sorted(
-            (name, file.sha256) for stored in comparisons for name, file in stored.tables.items()
+            [name, file.sha256] for stored in comparisons for name, file in stored.tables.items()
         ),
     }
+
+
+def content_key(content: dict[str, Any]) -> str:
+    """sha256 of the content, by which two files are known to hold the same."""
     return sha256_text(canonical_json(content))
 
 
-def _build(path: Path, chosen: Selection, comparisons: Sequence[StoredComparison]) -> None:
-    with duckdb.connect(config=_REPEATABLE) as connection:
-        connection.execute(f"SET disabled_compression_methods = '{_SAMPLING}'")
-        connection.execute(f"ATTACH {_literal(str(path))} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
-        connection.execute("USE warehouse")
-        connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
-        for declared in PUBLISHED_TABLES:
-            for statement in table_statements(declared):
-                connection.execute(statement)
-            _fill(connection, declared, chosen, comparisons)
-            _prove_key(connection, declared.info().name, warehouse_key(declared))
-        for _, script in view_statements():
-            connection.execute(script)
-        connection.execute("COMMIT")
-        connection.execute("CHECKPOINT warehouse")
-        connection.execute("USE memory")
-        connection.execute("DETACH warehouse")
+class _Publishing:
+    """One publication, under the lock."""
 
+    def __init__(self, home: Home, store: RunStore, key: DatabaseKey | None, rebuild: bool) -> None:
+        self.home, self.store, self.key, self.rebuild = home, store, key, rebuild
+        self.seal = None if rebuild or not home.database.is_file() else read_seal(home)
+        self.held: dict[str, Any] = dict(self.seal.content or {}) if self.seal else {}
+        self.held_runs = {str(run[0]) for run in self.held.get("runs", ())}
+        self.chosen = select(store, vouched=self.held_runs)
+        current = tuple(each.run.run_id for each in self.chosen.runs if each.is_current)
+        releases = {name: release.sha256 for name, release in self.chosen.releases.items()}
+        self.comparisons = ComparisonStore(home.runs).standing(releases, current)
+        self.content = content_of(self.chosen, self.comparisons, storage_version(key))
+        self.current = current
 
-def _fill(
-    connection: duckdb.DuckDBPyConnection,
-    declared: type[Table],
-    chosen: Selection,
-    comparisons: Sequence[StoredComparison],
-) -> None:
-    name = declared.info().name
-    if declared is CoreRuns:
-        for each in chosen.runs:
-            _insert_run(connection, each)
-    elif declared in RELEASE_TABLES:
-        for release in chosen.releases.values():
-            connection.register("release_rows", release.tables[name])
-            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM release_rows")
-            connection.unregister("release_rows")
-    elif declared in MAPPING_DIFF_TABLES:
-        for stored in comparisons:
-            if name in stored.tables:
-                source = f"read_parquet({_literal(str(stored.path(name)))})"
-                connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {source}")
-    else:
-        for each in chosen.runs:
-            _insert_table(connection, each.run, name)
+    def publish(self) -> Publication:
+        content = content_key(self.content)
+        done = (content, self.current, len(self.chosen.runs), self.chosen.left_out)
+        if self.seal is not None and self.seal.content_key == content:
+            self._require_same_key()
+            if is_sealed(self.home, content, standing_sha256(self.home)):
+                return Publication(self.home.database, False, *done)
+        for left_behind in self.home.root.glob(".publish-*"):  # by a process that was killed
+            shutil.rmtree(left_behind, ignore_errors=True)
+        workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=self.home.root))
+        try:
+            built = workshop / self.home.database.name
+            try:
+                digest, standing = self._changed(built) or self._whole(built)
+            except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
+                # A full disk is any of these, depending on where it strikes.
+                raise self._not_writable() from None
+            facts = {"content_key": content, "file_sha256": digest, "studies": len(self.current)}
+            entry = self.store.ledger.append(Note("published", facts))
+            write_seal(self.home, self.content, digest, entry, standing)
+            built.replace(self.home.database)
+            flush(self.home.root)
+        finally:
+            shutil.rmtree(workshop, ignore_errors=True)
+        return Publication(self.home.database, True, *done)
 
+    def _whole(self, built: Path) -> tuple[str, str | None]:
+        """Build the file; returns its digest and that of the file that stands."""
+        for each in self.chosen.runs:
+            if each.run.run_id in self.held_runs:  # not vouched for any more
+                each.run.verify()
+        built.unlink(missing_ok=True)
+        build(built, self.chosen, self.comparisons, self.key)
+        self._finish(built)
+        return file_digest.file_digest(built), standing_sha256(self.home)
 
-def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, name: str) -> None:
-    stored = run.tables.get(name)
-    if stored is None:
-        raise StoreError(
-            f"the run lacks the table {name}",
-            file=str(run.folder),
-            next_action=f"run the study {run.study_id} again with this version of the program",
+    def _changed(self, built: Path) -> tuple[str, str | None] | None:
+        """Copy the file that stands and change the copy; None where the file has to be built whole."""
+        what = self._change()
+        if what is None or self.seal is None:
+            return None
+        self._require_same_key()
+        with ThreadPoolExecutor(1) as other:  # proving takes as long as copying, and neither needs the other
+            proving = other.submit(file_digest.block_digests, self.home.database)
+            failure = self._change_copy(built, what)
+            blocks = proving.result()
+        standing = file_digest.digest_of(blocks, self.home.database.stat().st_size)
+        if standing != self.seal.file_sha256 or isinstance(failure, UnchangeableError):
+            return None
+        if failure is not None:
+            raise failure
+        self._finish(built)
+        return file_digest.digest_beside(built, self.home.database, blocks), standing
+
+    def _change_copy(self, built: Path, what: Change) -> Exception | None:
+        """Copy and change; returns what went wrong, which of a damaged file may be anything."""
+        try:
+            file_digest.copy_file(self.home.database, built)
+            change(built, self.chosen, self.comparisons, what, self.key)
+        except OSError:
+            return self._not_writable()
+        except (StoreError, UnchangeableError, duckdb.Error) as failure:
+            return failure
+        return None
+
+    def _change(self) -> Change | None:
+        """What has to change; None where the file that stands is no beginning."""
+        if not self.held or any(self.held.get(part) != self.content[part] for part in _SAME):
+            return None
+        if self.home.database.stat().st_size <= file_digest.SMALL:
+            return None
+        wanted = {each.run.run_id: each for each in self.chosen.runs}
+        come = [each for run_id, each in wanted.items() if run_id not in self.held_runs]
+        coming = sum(_rows(each.run.tables.values()) for each in come)
+        if 2 * coming > sum(_rows(each.run.tables.values()) for each in wanted.values()):
+            return None
+        return Change(
+            sorted(self.held_runs - wanted.keys()),
+            come,
+            releases=self.held["releases"] != self.content["releases"],
+            comparisons=self.held["comparisons"] != self.content["comparisons"],
         )
-    source = f"read_parquet({_literal(str(run.folder / stored.file))})"
-    try:
-        connection.execute(
-            f"INSERT INTO {name} BY NAME SELECT {_literal(run.run_id)} AS run_id, * FROM {source}"
-        )
-    except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
-        raise StoreError(
-            f"the table {name} of the run does not fit the schema of this version of the program",
-            file=str(run.folder),
-            next_action=f"run the study {run.study_id} again",
-        ) from None
 
+    def _require_same_key(self) -> None:
+        """A file of another key is replaced on request only: its readers have that key."""
+        if is_encrypted(self.home.database) and not can_be_opened(self.home.database, self.key):
+            raise StoreError(
+                "the warehouse file is encrypted with another key",
+                file=str(self.home.database),
+                next_action="give its key, or write it anew with this one: regrade publish --rebuild",
+            )
 
-def _insert_run(connection: duckdb.DuckDBPyConnection, each: PublishedRun) -> None:
-    row = each.row()
-    values = ", ".join("?" for _ in row)
-    names = ", ".join(row)
-    connection.execute(f"INSERT INTO core_runs ({names}) VALUES ({values})", list(row.values()))
+    def _finish(self, built: Path) -> None:
+        built.chmod(0o600)
+        flush(built)
 
-
-def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...]) -> None:
-    columns = ", ".join(key)
-    repeated = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM {name} GROUP BY {columns} HAVING count(*) > 1)"
-    ).fetchall()[0][0]
-    if repeated:
-        raise StoreError(
-            f"{repeated} keys ({columns}) of {name} are not unique",
-            next_action="report this defect; the warehouse file was left as it was",
+    def _not_writable(self) -> StoreError:
+        return StoreError(
+            "the warehouse file cannot be written",
+            file=str(self.home.database),
+            next_action="make room and run regrade publish; the runs and the old file are safe",
         )
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _rows(tables: Iterable[TableFile]) -> int:
+    return sum(table.rows for table in tables)

@@ -6,6 +6,9 @@ not: queries, writing (`warehouse.publisher`).
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 import duckdb
 import polars as pl
 
@@ -14,17 +17,35 @@ from schemas.base import Table
 from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
 from schemas.results import CoreRuns
+from warehouse.database_key import (
+    FILE_VARIABLE,
+    KEY_VARIABLE,
+    DatabaseKey,
+    attach_options,
+    is_encrypted,
+    read_database_key,
+    require_key_for,
+)
 from warehouse.database_seal import require_sealed
 from warehouse.ddl import table_statements, view_statements
 from warehouse.run_store import StoredRun
 from warehouse.selection import PublishedRun
 
+_CLOSED: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "python_enable_replacements": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+}
+"""Settings of every connection that reads: no variable of the process, no extension, no stored secret."""
+
 
 def open_published(home: Home) -> duckdb.DuckDBPyConnection:
     """Open the published file so that a query can read it and nothing else.
 
-    Raises `StoreError` when there is no file yet, when it is not the one that was published, or when it is
-    no database this version can open.
+    Raises `StoreError` when there is no file yet, when it is not the one that was published, when it is no
+    database this version can open, or when it is encrypted and the key is missing or another.
     """
     if not home.database.is_file():
         raise StoreError(
@@ -33,22 +54,59 @@ def open_published(home: Home) -> duckdb.DuckDBPyConnection:
             next_action="run regrade run, or regrade publish",
         )
     require_sealed(home)
+    key = read_database_key()
+    require_key_for(home.database, key)
+    if is_encrypted(home.database):
+        return _open_encrypted(home.database, key)
     try:
         return duckdb.connect(
             str(home.database),
             read_only=True,
-            config={
-                "enable_external_access": False,
-                "python_enable_replacements": False,
-                "lock_configuration": True,
-            },
+            config={**_CLOSED, "enable_external_access": False, "lock_configuration": True},
         )
     except duckdb.Error:
+        raise _not_opened(home.database) from None
+
+
+def can_be_opened(path: Path, key: DatabaseKey | None) -> bool:
+    """Whether the file can be opened with this key."""
+    try:
+        with duckdb.connect(config=_CLOSED) as connection:
+            connection.execute(
+                f"ATTACH {_literal(str(path))} AS warehouse {attach_options(key, 'READ_ONLY')}"
+            )
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _open_encrypted(path: Path, key: DatabaseKey | None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(config=_CLOSED)
+    try:
+        connection.execute(f"ATTACH {_literal(str(path))} AS warehouse {attach_options(key, 'READ_ONLY')}")
+        connection.execute("USE warehouse")
+        connection.execute("SET temp_directory = ''")  # what is spilled would lie there in plain
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except duckdb.InvalidInputException:
+        connection.close()
         raise StoreError(
-            "the warehouse file cannot be opened",
-            file=str(home.database),
-            next_action="run regrade publish: it builds the file again from the runs",
+            "the warehouse file is encrypted with another key",
+            file=str(path),
+            next_action=f"give its key by {KEY_VARIABLE} or {FILE_VARIABLE}",
         ) from None
+    except duckdb.Error:
+        connection.close()
+        raise _not_opened(path) from None
+    return connection
+
+
+def _not_opened(path: Path) -> StoreError:
+    return StoreError(
+        "the warehouse file cannot be opened",
+        file=str(path),
+        next_action="run regrade publish: it builds the file again from the runs",
+    )
 
 
 def open_run(run: StoredRun) -> duckdb.DuckDBPyConnection:
@@ -58,7 +116,7 @@ def open_run(run: StoredRun) -> duckdb.DuckDBPyConnection:
     of mapping releases are empty. Raises `StoreError` for a damaged run, or one of another schema.
     """
     run.verify()
-    connection = duckdb.connect(config={"python_enable_replacements": False})
+    connection = duckdb.connect(config={**_CLOSED, "temp_directory": ""})
     try:
         paths = []
         for declared in PUBLISHED_TABLES:

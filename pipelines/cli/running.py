@@ -189,9 +189,7 @@ def publish_or_say(home: Home, reason: str | None = None) -> str | None:
         return None
 
 
-def publish_with_comparisons(
-    home: Home, reason: str | None = None, *, rebuild: bool = False
-) -> Publication:
+def publish_with_comparisons(home: Home, reason: str | None = None, *, rebuild: bool = False) -> Publication:
     """Renew what compares releases, publish, and say what had to be left out.
 
     Raises what `publish` raises. A comparison that fails is a message: nothing waits for it.

@@ -1,0 +1,239 @@
+"""The DuckDB file itself: built whole, or changed in a copy by the runs that came and went.
+
+What may live here: the SQL that writes tables, views and rows. What may not: what is chosen
+(`warehouse.selection`), where the file stands and who is told (`warehouse.publisher`).
+
+`build` gives the same bytes for the same content on the same platform, as far as `_REPEATABLE` reaches.
+`change` gives the same rows, comments and views; where they lie in the file depends on what was there before,
+so nothing may rely on the order in which a table without ORDER BY gives its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from schemas.base import Table
+from schemas.errors import StoreError
+from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
+from schemas.results import CoreRuns
+from warehouse.comparison_store import StoredComparison
+from warehouse.database_key import DatabaseKey, attach_options, prepare_to_encrypt, storage_version
+from warehouse.ddl import table_statements, view_statements, warehouse_key
+from warehouse.run_store import StoredRun
+from warehouse.selection import PublishedRun, Selection
+
+_REPEATABLE: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "threads": 1,
+    "block_allocator_memory": "256MB",
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+"""Blocks reach the file in one order; those in this memory start zeroed, as DuckDB leaves padding unset."""
+_SAMPLING: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
+"""Compression methods left out because they sample at random, so that even the size of the file differs."""
+WASTE: Final = 0.3
+"""Share of blocks without rows from which a file is built whole again."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What makes a file of one content that of another.
+
+    `gone` are ids of runs whose rows leave, `come` the runs whose rows enter. Tables that are not of a run
+    are written anew where `releases` or `comparisons` says so; those of runs always.
+    """
+
+    gone: Collection[str]
+    come: Sequence[PublishedRun]
+    releases: bool
+    comparisons: bool
+
+
+class UnchangeableError(Exception):
+    """The copy cannot be brought to the new content; the file has to be built whole."""
+
+
+def build(
+    path: Path, chosen: Selection, comparisons: Sequence[StoredComparison], key: DatabaseKey | None
+) -> None:
+    """Write a file that holds what was chosen; one of the same content has the same bytes, unless encrypted.
+
+    Raises `StoreError` for a run that does not fit or a key that is not unique, `duckdb.Error` where it
+    cannot be written.
+    """
+    with _attached(path, key, f"STORAGE_VERSION '{storage_version(key)}'") as connection:
+        connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
+        for declared in PUBLISHED_TABLES:
+            _create(connection, declared)
+            _fill(connection, declared, chosen, comparisons)
+        for _, script in view_statements():
+            connection.execute(script)
+        connection.execute("COMMIT")
+
+
+def change(
+    path: Path,
+    chosen: Selection,
+    comparisons: Sequence[StoredComparison],
+    what: Change,
+    key: DatabaseKey | None,
+) -> None:
+    """Bring a copy of the published file to what was chosen, at the cost of what changed.
+
+    Raises `UnchangeableError` where the file is another than it should be or too much of it is empty, else as
+    `build` does.
+    """
+    try:
+        with _attached(path, key) as connection:
+            _require_dense(connection)
+            connection.execute("BEGIN")
+            for declared in PUBLISHED_TABLES:
+                if declared.info().run_scoped and declared is not CoreRuns:
+                    _exchange(connection, declared, what)
+                elif (
+                    declared is CoreRuns
+                    or (declared in RELEASE_TABLES and what.releases)
+                    or (declared in MAPPING_DIFF_TABLES and what.comparisons)
+                ):
+                    connection.execute(f"DROP TABLE {declared.info().name}")
+                    _create(connection, declared)
+                    _fill(connection, declared, chosen, comparisons)
+            connection.execute("COMMIT")
+    except (duckdb.CatalogException, duckdb.InvalidInputException, duckdb.SerializationException):
+        raise UnchangeableError from None
+
+
+@contextmanager
+def _attached(path: Path, key: DatabaseKey | None, *options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(config={**_REPEATABLE, "temp_directory": str(path.parent / "spill")}) as connection:
+        if key is not None:
+            prepare_to_encrypt(connection)
+            connection.execute("SET temp_file_encryption = true")
+        connection.execute(f"SET disabled_compression_methods = '{_SAMPLING}'")
+        connection.execute(f"ATTACH {literal(str(path))} AS warehouse {attach_options(key, *options)}")
+        connection.execute("USE warehouse")
+        yield connection
+        connection.execute("CHECKPOINT warehouse")
+        connection.execute("USE memory")
+        connection.execute("DETACH warehouse")
+
+
+def _require_dense(connection: duckdb.DuckDBPyConnection) -> None:
+    ((total, free),) = connection.execute(
+        "SELECT total_blocks, free_blocks FROM pragma_database_size() WHERE database_name = 'warehouse'"
+    ).fetchall()
+    if free > WASTE * total:
+        raise UnchangeableError
+
+
+def _create(connection: duckdb.DuckDBPyConnection, declared: type[Table]) -> None:
+    for statement in table_statements(declared):
+        connection.execute(statement)
+
+
+def _fill(
+    connection: duckdb.DuckDBPyConnection,
+    declared: type[Table],
+    chosen: Selection,
+    comparisons: Sequence[StoredComparison],
+) -> None:
+    name = declared.info().name
+    if declared is CoreRuns:
+        for each in chosen.runs:
+            _insert_run(connection, each)
+    elif declared in RELEASE_TABLES:
+        for release in chosen.releases.values():
+            connection.register("release_rows", release.tables[name])
+            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM release_rows")
+            connection.unregister("release_rows")
+    elif declared in MAPPING_DIFF_TABLES:
+        for stored in comparisons:
+            if name in stored.tables:
+                source = f"read_parquet({literal(str(stored.path(name)))})"
+                connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {source}")
+    else:
+        for each in chosen.runs:
+            _insert_table(connection, each.run, declared)
+        return
+    _prove_key(connection, name, warehouse_key(declared), "")
+
+
+def _exchange(connection: duckdb.DuckDBPyConnection, declared: type[Table], what: Change) -> None:
+    name = declared.info().name
+    if what.gone:
+        leaving = ", ".join(map(literal, what.gone))
+        connection.execute(f"DELETE FROM {name} WHERE run_id IN ({leaving})")
+    for each in what.come:
+        _insert_table(connection, each.run, declared)
+
+
+def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declared: type[Table]) -> None:
+    """The rows of one run, whose key is proven: no two runs have one, since it begins with the run's id."""
+    name = declared.info().name
+    stored = run.tables.get(name)
+    if stored is None:
+        raise StoreError(
+            f"the run lacks the table {name}",
+            file=str(run.folder),
+            next_action=f"run the study {run.study_id} again with this version of the program",
+        )
+    source = f"read_parquet({literal(str(run.folder / stored.file))})"
+    ((before,),) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
+    try:
+        connection.execute(
+            f"INSERT INTO {name} BY NAME SELECT {literal(run.run_id)} AS run_id, * FROM {source}"
+        )
+    except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
+        raise StoreError(
+            f"the table {name} of the run does not fit the schema of this version of the program",
+            file=str(run.folder),
+            next_action=f"run the study {run.study_id} again",
+        ) from None
+    ((after,),) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
+    if after - before != stored.rows:
+        raise StoreError(
+            f"the record says {stored.rows} rows of {name}, {after - before} were read",
+            file=str(run.folder / stored.file),
+            next_action="delete this folder and run the study again",
+        )
+    _prove_key(connection, name, warehouse_key(declared), f"WHERE run_id = {literal(run.run_id)}")
+
+
+def _insert_run(connection: duckdb.DuckDBPyConnection, each: PublishedRun) -> None:
+    row = each.row()
+    values = ", ".join("?" for _ in row)
+    names = ", ".join(row)
+    connection.execute(f"INSERT INTO core_runs ({names}) VALUES ({values})", list(row.values()))
+
+
+def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...], where: str) -> None:
+    """Rows that ascend have no key twice, which one pass shows; where they do not, the keys are grouped."""
+    ascends = "false"
+    for part in reversed(key):
+        ascends = f"({part} > last_{part} OR ({part} = last_{part} AND {ascends}))"
+    lagged = ", ".join(f"{part}, lag({part}) OVER () AS last_{part}" for part in key)
+    ((rows, ascending),) = connection.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE {ascends}) FROM (SELECT {lagged} FROM {name} {where})"
+    ).fetchall()
+    if ascending >= rows - 1:
+        return
+    columns = ", ".join(key)
+    repeated = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM {name} {where} GROUP BY {columns} HAVING count(*) > 1)"
+    ).fetchall()[0][0]
+    if repeated:
+        raise StoreError(
+            f"{repeated} keys ({columns}) of {name} are not unique",
+            next_action="report this defect; the warehouse file was left as it was",
+        )
+
+
+def literal(text: str) -> str:
+    """A text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
