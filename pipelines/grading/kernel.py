@@ -24,7 +24,7 @@ from schemas.results import CoreIncidence, CoreStudies, CoreUnmappedTerms
 
 INFUSED = "infused subjects"
 REPORTED = "subjects with a reported event"
-BATCH_ROWS: Final = 1_000_000
+BATCH_ROWS: Final = 500_000
 """Adverse-event and assessment rows graded at a time: memory follows this, not the size of the study."""
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
