@@ -27,8 +27,8 @@ from pipelines.diffs.scale import COMPARED_COLUMNS, compare_scales
 from pipelines.grading.kernel import Frames, Grader, Sources, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import stream_checks
-from pipelines.ingest.raw import RawTable
-from pipelines.ingest.staging import stage_study
+from pipelines.ingest.raw import RawTable, StoredRawTable
+from pipelines.ingest.staging import stream_staging
 from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
 from schemas.errors import ManifestError, StoreError
 from schemas.manifest import StudyManifest
@@ -37,6 +37,7 @@ from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_
 
 Stage: TypeAlias = Callable[["RunPlan", Sources], Iterable[Frames]]
 """Takes the tables of the stages before it; gives the next rows of each of its own, again and again."""
+Source: TypeAlias = pl.DataFrame | pl.LazyFrame
 Progress: TypeAlias = Callable[[str], None]
 
 PURE_ROOMS: Final = ("schemas", "mappings", "pipelines/ingest", "pipelines/grading", "pipelines/diffs")
@@ -251,7 +252,7 @@ def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
 
 def staged(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Typed rows, partial dates as ranges; what cannot be read keeps its text."""
-    yield stage_study(rebuild_raw_study(plan.manifest, lambda name: tables[name].lazy().collect()))
+    yield from stream_staging(plan.manifest, [*_stored_tables(plan.manifest, tables.__getitem__)])
 
 
 def checked(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
@@ -308,7 +309,7 @@ def run_study(
         run = store.find(study_id, plan.run_id)
         created = run is None
         if run is None:
-            tables: dict[str, pl.DataFrame | pl.LazyFrame] = {}
+            tables: dict[str, Source] = {}
             files = {stage: _take_stage(store, plan, stage, tables, progress) for stage in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         else:
@@ -341,7 +342,7 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
     with store.lock(study_id):
         run = store.find(study_id, plan.run_id)
         if run is None and is_last:
-            tables: dict[str, pl.DataFrame | pl.LazyFrame] = {}
+            tables: dict[str, Source] = {}
             files = {name: _take_stage(store, plan, name, tables, None) for name in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         if run is not None:
@@ -360,11 +361,7 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
 
 
 def _take_stage(
-    store: RunStore,
-    plan: RunPlan,
-    stage: str,
-    tables: dict[str, pl.DataFrame | pl.LazyFrame],
-    progress: Progress | None,
+    store: RunStore, plan: RunPlan, stage: str, tables: dict[str, Source], progress: Progress | None
 ) -> dict[str, TableFile]:
     """Read the stage if it is finished, else compute and write it; its tables join `tables`.
 
@@ -431,19 +428,20 @@ def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:
 
 def rebuild_raw_study(manifest: StudyManifest, table: Callable[[str], pl.DataFrame]) -> RawStudy:
     """The raw stage as the readers gave it, rebuilt from its stored tables; `table` reads one by name."""
+    return RawStudy(manifest, tuple(stored.collect() for stored in _stored_tables(manifest, table)))
+
+
+def _stored_tables(manifest: StudyManifest, table: Callable[[str], Source]) -> Iterator[StoredRawTable]:
+    """The tables of the raw stage, to be read piece by piece."""
     specs = {spec.path: spec for spec in manifest.files}
-    raw_tables = []
-    for line in table(_RAW_FILES).iter_rows(named=True):
+    for line in table(_RAW_FILES).lazy().collect().iter_rows(named=True):
         name = f"raw_{line['number']}_{line['role']}"
-        raw_tables.append(
-            RawTable(
-                spec=specs[line["path"]],
-                frame=table(name),
-                rejected=table(f"{name}_rejected"),
-                rows_in=line["rows_in"],
-                blanks_to_null=line["blanks_to_null"],
-                declared_nulls=line["declared_nulls"],
-                notes=json.loads(line["notes"]),
-            )
+        yield StoredRawTable(
+            spec=specs[line["path"]],
+            source=table(name).lazy(),
+            rejected=table(f"{name}_rejected").lazy().collect(),
+            rows_in=line["rows_in"],
+            blanks_to_null=line["blanks_to_null"],
+            declared_nulls=line["declared_nulls"],
+            notes=json.loads(line["notes"]),
         )
-    return RawStudy(manifest=manifest, tables=tuple(raw_tables))

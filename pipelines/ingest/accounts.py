@@ -11,10 +11,10 @@ from typing import Final
 
 import polars as pl
 
-from pipelines.ingest.cells import FileCells, clean, clean_code
+from pipelines.ingest.cells import FileCells, clean, clean_code, render_cells
 from pipelines.ingest.findings import Rule, finding
 from pipelines.ingest.parse_grades import HALF_GRADE
-from pipelines.ingest.raw import ROW
+from pipelines.ingest.raw import ROW, RawTable, StoredRawTable
 from schemas.base import repeats_key
 from schemas.errors import SchemaError
 from schemas.evidence import CoreAdverseEvents, CoreSubjects
@@ -24,6 +24,11 @@ _CARRIED: Final = (
     *("subject_id", "verbatim_term", "lowest_level_term", "preferred_term", "llt_code", "pt_code"),
     "body_system",
 )
+_KEYS: Final = {
+    "adverse_events": CoreAdverseEvents.info().key[1:],
+    "subjects": CoreSubjects.info().key[1:],
+}
+"""Tables whose rows may not repeat; of the others a row is suspect only without a subject."""
 _PLACE: Final = ("source_file", "source_row")
 _DELIMITERS: Final = {"comma": ",", "tab": "\t", "semicolon": ";"}
 """Delimiters by the name the reader notes; any other is noted as itself."""
@@ -97,31 +102,24 @@ def account(file: FileCells, used: int) -> None:
         )
 
 
+def suspect_rows(table_name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    """`source_file` and `source_row` of the rows whose key is missing or repeated."""
+    suspects = rows.filter(pl.col("subject_id").is_null()).select(_PLACE)
+    key = _KEYS.get(table_name)
+    if key is None:
+        return suspects
+    owned = rows.filter(pl.col("subject_id").is_not_null())
+    return pl.concat([suspects, owned.filter(repeats_key(owned, list(key))).select(_PLACE)])
+
+
 def source_rows(
-    files: Sequence[FileCells], staged: dict[str, list[pl.DataFrame]], manifest: StudyManifest
+    tables: Sequence[RawTable | StoredRawTable], suspects: Sequence[pl.DataFrame], manifest: StudyManifest
 ) -> list[pl.DataFrame]:
     """Cells of the rows whose key is missing or repeated, the only rows that checks can reject."""
-    suspects = []
-    for table_name, key in (
-        ("adverse_events", CoreAdverseEvents.info().key[1:]),
-        ("subjects", CoreSubjects.info().key[1:]),
-        ("infusions", ("subject_id",)),
-        ("sedation", ("subject_id",)),
-        ("assessments", ("subject_id",)),
-        ("crs", ("subject_id",)),
-        ("medical_history", ("subject_id",)),
-    ):
-        frames = [frame.select("source_file", "source_row", *key) for frame in staged[table_name]]
-        if frames:
-            rows = pl.concat(frames)
-            suspects.append(rows.filter(pl.col("subject_id").is_null()).select(_PLACE))
-            if table_name in ("adverse_events", "subjects"):
-                owned = rows.filter(pl.col("subject_id").is_not_null())
-                suspects.append(owned.filter(repeats_key(owned, list(key))).select(_PLACE))
     if not suspects:
         return []
     wanted = pl.concat(suspects)
-    return [file.cells(wanted).with_columns(study_id=pl.lit(manifest.study)) for file in files]
+    return [render_cells(table, wanted).with_columns(study_id=pl.lit(manifest.study)) for table in tables]
 
 
 _FILTERED = Rule(
@@ -160,7 +158,7 @@ def file_findings(manifest: StudyManifest, files: Sequence[FileCells]) -> list[d
     rows = []
     for table_name in sorted({file.table_name for file in files}):
         own = [file for file in files if file.table_name == table_name]
-        total = sum(file.table.rows_in for file in own)
+        total = sum(file.rows_in for file in own)
         unread = pl.concat(
             file.table.rejected.select(pl.lit(file.path).alias("source_file"), "source_row") for file in own
         )
@@ -172,7 +170,7 @@ def file_findings(manifest: StudyManifest, files: Sequence[FileCells]) -> list[d
             )
         )
         blanks = sum(file.table.blanks_to_null for file in own)
-        cells = sum(file.table.frame.height * (file.table.frame.width - 1) for file in own)
+        cells = sum(file.cells_in for file in own)
         rows.append(
             finding(_BLANKS, manifest.study, table_name, count=blanks, denominator=cells)
             | {"status": "pass" if cells else "not_applicable"}

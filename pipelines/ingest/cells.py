@@ -19,10 +19,10 @@ from pipelines.ingest.findings import Rule, finding
 from pipelines.ingest.parse_dates import DATE_RULES, UNREADABLE_TIME, is_sas_day_column, read_date
 from pipelines.ingest.parse_words import Words
 from pipelines.ingest.plain_dates import read_plain_dates
-from pipelines.ingest.raw import ROW, RawTable
+from pipelines.ingest.raw import ROW, RawTable, StoredRawTable
 from schemas.errors import ManifestError
 from schemas.evidence import CoreParseProblems
-from schemas.manifest import FIELDS, StudyManifest
+from schemas.manifest import FIELDS, FileSpec, StudyManifest
 
 INSTANT: Final = pl.Datetime("us")
 _RULE: Final = "__rule"
@@ -39,7 +39,8 @@ class FileCells:
 
     `frame` holds `source_file`, `source_row` and one text column per field of the role (null: no
     column, or nothing but blanks in the cell); typed columns are added to it. `problems` and `findings`
-    collect what `core_parse_problems` and `core_findings` will say about it.
+    collect what `core_parse_problems` and `core_findings` will say about it. Where `table` is a piece of a
+    file, `whole` has the rows of all its pieces: what a column holds is said by all of them.
     """
 
     table: RawTable
@@ -48,13 +49,26 @@ class FileCells:
     columns: dict[str, str]
     frame: pl.DataFrame
     filtered: int
+    whole: pl.LazyFrame | None = None
+    rows_in: int = field(init=False)
+    cells_in: int = field(init=False)
     problems: list[pl.DataFrame] = field(default_factory=list)
     counts: list[tuple[Rule, str, pl.DataFrame, int]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows_in = self.table.rows_in
+        self.cells_in = self.table.frame.height * (self.table.frame.width - 1)
 
     @property
     def path(self) -> str:
         """Path of the file inside the study folder."""
         return self.table.spec.path
+
+    def let_go(self) -> None:
+        """Forget the cells as read; what was rejected and counted stays."""
+        rejected = self.table.rejected
+        frame = self.table.frame.clear()
+        self.table = replace(self.table, frame=frame, rows_in=rejected.height)
 
     def parse(self, inputs: Sequence[str], read: Reader, outputs: Mapping[str, pl.DataType]) -> None:
         """Add `outputs`, computed by `read` from each distinct combination of the `inputs` texts."""
@@ -102,7 +116,7 @@ class FileCells:
         distinct = self.frame.select(inputs).unique()
         plain, distinct = _split_plain_dates(distinct, prefix)
         # A column with a plain date in it is no column of day numbers.
-        sas_days = plain.is_empty() and is_sas_day_column(distinct.get_column(name).unique().to_list())
+        sas_days = plain.is_empty() and is_sas_day_column(self._texts(name, distinct).to_list())
 
         def read(text: str | None, *others: str | None) -> tuple[Any, ...]:
             return tuple(
@@ -114,6 +128,14 @@ class FileCells:
         self._join_answers(pl.concat([plain, _answers(distinct, read, outputs)]), inputs)
         self.note(name, f"{prefix}_earliest", DATE_RULES, time=named.get("time_text"))
         self.frame = self.frame.drop("__date_flag", "__time_flag", strict=False)
+
+    def _texts(self, name: str, distinct: pl.DataFrame) -> pl.Series:
+        """The texts of a field in the whole file."""
+        if self.whole is None or name not in self.columns:
+            return distinct.get_column(name).unique()
+        spec, names = self.table.spec, self.table.frame.columns
+        texts = self.whole.filter(_where(spec, names)).select(pl.col(self.columns[name]).unique())
+        return clean_cells(texts.collect().to_series())
 
     def _extra(self, alias: str, column: str | None) -> str | None:
         """Add a companion column of the file to the frame under `alias`."""
@@ -164,18 +186,7 @@ class FileCells:
 
     def cells(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`source_file`, `source_row` and `cells` (JSON, as read) of the given rows of this file."""
-        texts = [name for name in self.table.frame.columns if name != ROW]
-        wanted = rows.filter(pl.col("source_file") == self.path).select("source_row").unique()
-        kept = self.table.frame.rename({ROW: "source_row"}).join(wanted, on="source_row", how="semi")
-        rendered = [
-            json.dumps(dict(zip(texts, row, strict=True)), ensure_ascii=False)
-            for row in kept.select(texts).iter_rows()
-        ]
-        return kept.select(
-            pl.lit(self.path).alias("source_file"),
-            "source_row",
-            pl.Series("cells", rendered, dtype=pl.String),
-        )
+        return render_cells(self.table, rows)
 
     def row_digests(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`source_row` and `digest`: 16 hex digits of the sha256 of the row's length-prefixed cells."""
@@ -255,14 +266,24 @@ def with_time_text(date: str, time: str) -> pl.Expr:
     )
 
 
-def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> FileCells:
-    """Resolve the columns of a file, apply its `where` filter and clean the texts of its fields.
+def render_cells(table: RawTable | StoredRawTable, rows: pl.DataFrame) -> pl.DataFrame:
+    """`source_file`, `source_row` and `cells` (JSON, as read) of the given rows of a file."""
+    wanted = rows.filter(pl.col("source_file") == table.spec.path).get_column("source_row").unique()
+    kept = table.lazy().filter(pl.col(ROW).is_in(wanted.implode())).collect()
+    texts = [name for name in kept.columns if name != ROW]
+    rendered = [
+        json.dumps(dict(zip(texts, row, strict=True)), ensure_ascii=False)
+        for row in kept.select(texts).iter_rows()
+    ]
+    return kept.select(
+        pl.lit(table.spec.path).alias("source_file"),
+        pl.col(ROW).alias("source_row"),
+        pl.Series("cells", rendered, dtype=pl.String),
+    )
 
-    Raises `ManifestError` when a column the manifest names, or one the role needs, is not there, and when
-    the filter of an event or subject file keeps none of its rows.
-    """
-    spec, names = table.spec, [name for name in table.frame.columns if name != ROW]
-    columns = resolve_columns(spec, names, manifest.grading.scale)
+
+def _where(spec: FileSpec, names: Sequence[str]) -> pl.Expr:
+    """Which rows the manifest's filter keeps. Raises `ManifestError` for a column the file lacks."""
     kept = pl.lit(value=True)
     for name, allowed in spec.where.items():
         column = find_column(names, name)
@@ -274,15 +295,35 @@ def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> File
                 next_action=f"correct files[].where in study.yaml; the file has: {', '.join(names)}",
             )
         kept = kept & pl.col(column).str.strip_chars().fill_null("").is_in([text.strip() for text in allowed])
-    rows = table.frame.filter(kept) if spec.where else table.frame
-    if spec.role in _NEVER_EMPTIED and table.frame.height and not rows.height:
-        # A misspelt text would otherwise turn every subject into one without events.
+    return kept
+
+
+def require_kept_rows(spec: FileSpec, files: Sequence[FileCells]) -> None:
+    """Raise `ManifestError` when the filter of an event or subject file keeps none of its rows.
+
+    A misspelt text would otherwise turn every subject into one without events.
+    """
+    read = sum(file.rows_in - file.table.rejected.height for file in files)
+    if spec.role in _NEVER_EMPTIED and read and sum(file.filtered for file in files) == read:
         raise ManifestError(
             "the manifest's filter keeps no row of the file",
             file=spec.path,
             column=" and ".join(spec.where),
             next_action="correct files[].where in study.yaml: texts must be written as in the file",
         )
+
+
+def open_file(
+    table: RawTable, manifest: StudyManifest, table_name: str, whole: pl.LazyFrame | None = None
+) -> FileCells:
+    """Resolve the columns of a file, apply its `where` filter and clean the texts of its fields.
+
+    `whole` has all rows of the file where `table` is a piece of it. Raises `ManifestError` when a column the
+    manifest names, or one the role needs, is not there.
+    """
+    spec, names = table.spec, [name for name in table.frame.columns if name != ROW]
+    columns = resolve_columns(spec, names, manifest.grading.scale)
+    rows = table.frame.filter(_where(spec, names)) if spec.where else table.frame
     codes = ("subject_id", "event_id", "llt_code", "pt_code")
     fields = [
         clean_cells(rows.get_column(columns[name]), clean_code if name in codes else clean).alias(name)
@@ -291,7 +332,7 @@ def open_file(table: RawTable, manifest: StudyManifest, table_name: str) -> File
         for name in FIELDS[spec.role]
     ]
     frame = rows.select(pl.lit(spec.path).alias("source_file"), pl.col(ROW).alias("source_row"), *fields)
-    return FileCells(table, manifest, table_name, columns, frame, table.frame.height - rows.height)
+    return FileCells(table, manifest, table_name, columns, frame, table.frame.height - rows.height, whole)
 
 
 def summed_findings(study_id: str, files: Sequence[FileCells]) -> list[dict[str, object]]:

@@ -50,6 +50,17 @@ SEVERITY_TOXICITY: Final = Rule(
 )
 
 
+def keep_evidence(events: pl.DataFrame) -> pl.DataFrame:
+    """What the rules need of the rows of an adverse-event file, in little memory."""
+    words = ("source_file", "fatal", "outcome", "__outcome")
+    return events.select(
+        "source_row",
+        "subject_id",
+        pl.col(words).cast(pl.Categorical),
+        pl.col("__is_fatal", "__grade", "__severity"),
+    )
+
+
 def conformance_findings(manifest: StudyManifest, files: Sequence[FileCells]) -> list[dict[str, object]]:
     """Run every rule; one whose columns the study does not have is not applicable."""
     events = [file for file in files if file.table.spec.role == "adverse_events"]
@@ -105,7 +116,8 @@ def _stack(
         {"source_file": pl.String, "source_row": pl.Int64} if places else {}
     )
     schema |= dict.fromkeys(columns, dtype)
-    return pl.concat([pl.DataFrame(schema=schema), *(frame.select(list(schema)) for frame in frames)])
+    cast = [frame.select(pl.col(name).cast(of) for name, of in schema.items()) for frame in frames]
+    return pl.concat([pl.DataFrame(schema=schema), *cast])
 
 
 def _result(

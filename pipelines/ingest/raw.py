@@ -7,7 +7,7 @@ meaning, no typing of cells: those are in `readers/` and in staging.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,6 +59,64 @@ class RawTable:
                 file=self.spec.path,
                 next_action="report this: a reader lost or doubled rows",
             )
+
+    def lazy(self) -> pl.LazyFrame:
+        """All rows of `frame`."""
+        return self.frame.lazy()
+
+    def pieces(self, rows: int) -> Iterator[RawTable]:
+        """The table in pieces of so many rows, at least one; what is said of the file is with the first."""
+        for start in range(0, max(self.frame.height, 1), rows):
+            yield _piece(self, self.frame.slice(start, rows), is_first=start == 0)
+
+
+@dataclass(frozen=True)
+class StoredRawTable:
+    """A `RawTable` whose rows are read piece by piece from where they are stored; `source` is its `frame`."""
+
+    spec: FileSpec
+    source: pl.LazyFrame
+    rejected: pl.DataFrame
+    rows_in: int
+    blanks_to_null: int = 0
+    declared_nulls: int = 0
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def lazy(self) -> pl.LazyFrame:
+        """All rows."""
+        return self.source
+
+    def collect(self) -> RawTable:
+        """The whole table in memory."""
+        (table,) = self.pieces(max(self.rows_in, 1))
+        return table
+
+    def pieces(self, rows: int) -> Iterator[RawTable]:
+        """As `RawTable.pieces`. Raises `SchemaError` when the stored rows are not those that were read."""
+        height, found = self.rows_in - self.rejected.height, 0
+        for start in range(0, max(height, 1), rows):
+            frame = self.source.slice(start, rows).collect()
+            found += frame.height
+            yield _piece(self, frame, is_first=start == 0)
+        if found != height:
+            raise SchemaError(
+                f"{height} rows were read but {found} are stored",
+                file=self.spec.path,
+                next_action="delete the work of this run and run the study again",
+            )
+
+
+def _piece(table: RawTable | StoredRawTable, frame: pl.DataFrame, *, is_first: bool) -> RawTable:
+    rejected = table.rejected if is_first else table.rejected.clear()
+    return RawTable(
+        spec=table.spec,
+        frame=frame,
+        rejected=rejected,
+        rows_in=frame.height + rejected.height,
+        blanks_to_null=table.blanks_to_null if is_first else 0,
+        declared_nulls=table.declared_nulls if is_first else 0,
+        notes=table.notes,
+    )
 
 
 @dataclass(frozen=True)

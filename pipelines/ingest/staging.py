@@ -11,15 +11,13 @@ Decisions
   a finding), no when the flag says no or a non-fatal outcome is recorded; never from the grade.
 - `is_ongoing` is yes when its column says so, when the end date reads ONGOING, or when the outcome is
   "not recovered" and no end is recorded.
-- `vital_status`: a death flag or a death date is dead; a flag of no is alive; a blank flag is unknown
-  unless the manifest says that it means alive.
 - An infusion of source `reference_start` is a subject row whose reference start is not blank; a row of
   an exposure or infusion file without a date is an infusion at an unknown time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -31,13 +29,12 @@ from pipelines.ingest.accounts import (
     half_grade_rejects,
     reader_rejects,
     source_rows,
+    suspect_rows,
 )
-from pipelines.ingest.cells import FileCells, open_file, summed_findings, with_time_text
-from pipelines.ingest.column_names import require_field
-from pipelines.ingest.conformance import conformance_findings
+from pipelines.ingest.cells import FileCells, open_file, require_kept_rows, summed_findings, with_time_text
+from pipelines.ingest.column_names import require_field, resolve_columns
+from pipelines.ingest.conformance import conformance_findings, keep_evidence
 from pipelines.ingest.findings import findings_frame
-from pipelines.ingest.parse_age_groups import AGE_GROUP_RULES, read_age_group
-from pipelines.ingest.parse_ages import AGE_RULES, read_age
 from pipelines.ingest.parse_grades import HALF_GRADE, UNREADABLE_GRADE, read_grade
 from pipelines.ingest.parse_words import (
     DEATH,
@@ -50,9 +47,10 @@ from pipelines.ingest.parse_words import (
     read_scale,
     read_version,
 )
-from pipelines.ingest.raw import RawStudy
+from pipelines.ingest.raw import ROW, RawStudy, RawTable, StoredRawTable
 from pipelines.ingest.splitting import count_rows
 from pipelines.ingest.staging_assessments import date_by_events, stage_assessments
+from pipelines.ingest.staging_subjects import stage_subjects
 from schemas.assessments import StagedAssessments, StagedCrs, StagedMedicalHistory
 from schemas.base import Table
 from schemas.errors import ManifestError
@@ -81,6 +79,10 @@ TABLE_OF_ROLE = {
     "medical_history": "medical_history",
 }
 """`table_name` of the problems, rejected rows and findings of a file, by its role."""
+BATCH_ROWS: Final = 500_000
+"""Adverse-event rows staged at a time: memory follows this, not the size of the study."""
+_EVENTS: Final = "adverse_events"
+_KEY_COLUMNS: Final = ("source_file", "source_row", "subject_id", "event_id")
 _MODELS: Final[dict[str, type[Table]]] = {
     "adverse_events": StagedAdverseEvents,
     "subjects": StagedSubjects,
@@ -92,42 +94,87 @@ _MODELS: Final[dict[str, type[Table]]] = {
 }
 
 
-def stage_study(raw: RawStudy) -> Tables:
+def stage_study(raw: RawStudy, batch_rows: int = BATCH_ROWS) -> Tables:
     """Type every row of a study.
 
     Returns `staged_adverse_events`, `staged_subjects`, `staged_infusions`, `staged_sedation`,
     `staged_assessments`, `staged_crs`, `staged_medical_history`, `staged_source_rows` (the cells of rows
     the checks may have to reject), `core_parse_problems`, `core_rejected_rows` and the `core_findings`
-    made so far. Raises `ManifestError` when a file lacks a
+    made so far. `batch_rows` bounds memory and changes no result. Raises `ManifestError` when a file lacks a
     column it must have. Rows and columns of the result do not depend on the order of the files.
     """
-    manifest = raw.manifest
-    files = [open_file(table, manifest, TABLE_OF_ROLE[table.spec.role]) for table in raw.tables]
+    found: dict[str, list[pl.DataFrame]] = {}
+    for part in stream_staging(raw.manifest, raw.tables, batch_rows):
+        for name, frame in part.items():
+            found.setdefault(name, []).append(frame)
+    return {name: pl.concat(frames) for name, frames in found.items()}
+
+
+def stream_staging(
+    manifest: StudyManifest, tables: Sequence[RawTable | StoredRawTable], batch_rows: int = BATCH_ROWS
+) -> Iterator[Tables]:
+    """The rows of `stage_study` as they come: adverse events piece by piece, then every other table."""
+    events = sorted((one for one in tables if one.spec.role == _EVENTS), key=lambda one: one.spec.path)
+    for table in events:  # what a file lacks is said before the first of them is read
+        names = [name for name in table.lazy().collect_schema().names() if name != ROW]
+        resolve_columns(table.spec, names, manifest.grading.scale)
+    files: list[FileCells] = []
     rejected: list[pl.DataFrame] = []
     staged: dict[str, list[pl.DataFrame]] = {table: [] for table in _MODELS}
-    rows: list[dict[str, object]] = []
-    for file in files:
-        stager = _STAGERS.get(file.table.spec.role, _stage_infusions)
-        frame, halves = stager(file)
-        staged[file.table_name].append(frame)
+    for table in (one for one in tables if one.spec.role != _EVENTS):
+        (whole,) = table.pieces(max(table.rows_in, 1))
+        file, frame, halves = _stage_piece(whole, manifest)
+        require_kept_rows(table.spec, [file])
+        files.append(file)
         rejected.append(halves)
-        account(file, count_rows(frame) + halves.height)
-    staged["assessments"] = _dated_assessments(files, staged["adverse_events"])
+        staged[file.table_name].append(frame)
+    keys, onsets = [StagedAdverseEvents.empty()[list(_KEY_COLUMNS)]], [StagedAdverseEvents.empty()]
+    points_at_events = any("event_id" in file.columns for file in files if file.table_name == "assessments")
+    yield {StagedAdverseEvents.info().name: StagedAdverseEvents.empty()}
+    for table in events:
+        own: list[FileCells] = []
+        for piece in table.pieces(batch_rows):
+            is_whole = piece.rows_in == table.rows_in
+            file, frame, halves = _stage_piece(piece, manifest, None if is_whole else table.lazy())
+            own.append(file)
+            rejected.append(halves)
+            rows = StagedAdverseEvents.require(_stack([frame], StagedAdverseEvents))
+            keys.append(rows.select(_KEY_COLUMNS))
+            if points_at_events:
+                onsets.append(rows)
+            file.frame = keep_evidence(file.frame)
+            file.let_go()
+            yield {StagedAdverseEvents.info().name: rows}
+        require_kept_rows(table.spec, own)
+        files += own
+    staged["assessments"] = _dated_assessments(files, onsets)
     staged["infusions"].extend(_reference_starts(files, manifest))
-    known = {
-        subject for frames in staged.values() for frame in frames for subject in frame["subject_id"].unique()
-    }
+    named = [*keys, *(frame for frames in staged.values() for frame in frames)]
+    known = {subject for frame in named for subject in frame["subject_id"].unique()}
     rejected += [reader_rejects(file, known) for file in files]
-    rows += summed_findings(manifest.study, files) + file_findings(manifest, files)
-    rows += conformance_findings(manifest, files)
+    findings = summed_findings(manifest.study, files) + file_findings(manifest, files)
+    findings += conformance_findings(manifest, files)
+    suspects = [suspect_rows(_EVENTS, pl.concat(keys))]
+    suspects += [suspect_rows(name, pl.concat(frames)) for name, frames in staged.items() if frames]
     frames_of: dict[type[Table], list[pl.DataFrame]] = {
-        **{model: staged[table] for table, model in _MODELS.items()},
+        **{model: staged[table] for table, model in _MODELS.items() if table != _EVENTS},
         CoreRejectedRows: rejected,
         CoreParseProblems: [_once(file.problems) for file in files],
-        StagedSourceRows: source_rows(files, staged, manifest),
+        StagedSourceRows: source_rows(tables, suspects, manifest),
     }
-    tables = {model.info().name: model.require(_stack(frames, model)) for model, frames in frames_of.items()}
-    return tables | {"core_findings": CoreFindings.require(findings_frame(rows))}
+    rest = {model.info().name: model.require(_stack(frames, model)) for model, frames in frames_of.items()}
+    yield rest | {"core_findings": CoreFindings.require(findings_frame(findings))}
+
+
+def _stage_piece(
+    table: RawTable, manifest: StudyManifest, whole: pl.LazyFrame | None = None
+) -> tuple[FileCells, pl.DataFrame, pl.DataFrame]:
+    """A file, or a piece of one: as read, its staged rows, and those rejected for a half grade."""
+    role = table.spec.role
+    file = open_file(table, manifest, TABLE_OF_ROLE[role], whole)
+    frame, halves = _STAGERS.get(role, _stage_infusions)(file)
+    account(file, count_rows(frame) + halves.height)
+    return file, frame, halves
 
 
 def _stack(frames: Sequence[pl.DataFrame], model: type[Table]) -> pl.DataFrame:
@@ -255,52 +302,6 @@ def _name_events(file: FileCells) -> None:
         )
 
 
-def _stage_subjects(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
-    boolean, has_unit = pl.Boolean(), "age_unit" in file.columns
-
-    def age(text: str | None, unit: str | None) -> tuple[Any, ...]:
-        return tuple(read_age(text, unit, has_unit_column=has_unit))
-
-    file.parse(["age", "age_unit"], age, {"age_years": pl.Float64(), "__rule": pl.String()})
-    file.note("age", "age_years", AGE_RULES)
-    bounds = {"age_group_lowest": pl.Float64(), "age_group_highest": pl.Float64(), "__rule": pl.String()}
-    file.parse(["age_group"], lambda text: tuple(read_age_group(text)), bounds)
-    file.note("age_group", "age_group_lowest", AGE_GROUP_RULES)
-    file.parse_date("birth_date", "birth")
-    file.parse_date("death_date", "death")
-    file.parse_date("reference_start", "reference_start")
-    file.parse_words("developmental_delay", YES_NO, "has_developmental_delay", boolean)
-    file.parse_words("death_flag", DEATH, "__vital_status", boolean)
-    assumed = file.manifest.blank_death_flag_means_alive and "death_flag" in file.columns
-    blank_alive = pl.col("death_flag").is_null() & pl.lit(value=assumed)
-    # A death date that cannot be read is still a record of death; one that says unknown is not.
-    dated = pl.col("death_precision").ne("none") | _is_problem(file, "death_date")
-    died = pl.col("__vital_status").fill_null(value=False) | dated
-    frame = file.frame.with_columns(
-        study_id=pl.lit(file.manifest.study),
-        age_text=pl.when(pl.col("age").is_not_null()).then(
-            pl.concat_str("age", "age_unit", separator=" ", ignore_nulls=True)
-        ),
-        age_group_text=pl.col("age_group"),
-        reference_start_text=pl.col("reference_start"),
-        vital_status=pl.when(died)
-        .then(pl.lit("dead"))
-        .when((~pl.col("__vital_status")).fill_null(value=False) | blank_alive)
-        .then(pl.lit("alive"))
-        .otherwise(pl.lit("unknown")),
-    )
-    file.frame = frame
-    return frame, CoreRejectedRows.empty()
-
-
-def _is_problem(file: FileCells, name: str) -> pl.Expr:
-    """Whether the cell of that field is among the problems of the file."""
-    column = file.columns.get(name, "")  # no file has a column without a name
-    rows = [frame.filter(pl.col("column_name") == column).get_column("source_row") for frame in file.problems]
-    known = pl.concat([pl.Series("source_row", [], dtype=pl.Int64), *rows])
-    return pl.col("source_row").is_in(known.implode())
-
-
 def _stage_infusions(file: FileCells) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of the file the manifest takes infusions from; of an exposure file, those of the cell product."""
     source, role = file.manifest.infusions.source, file.table.spec.role
@@ -394,7 +395,7 @@ _STAGERS = {
     "crs": _stage_crs,
     "medical_history": _stage_medical_history,
     "adverse_events": _stage_adverse_events,
-    "subjects": _stage_subjects,
+    "subjects": stage_subjects,
     "sedation": _stage_sedation,
 }
 
