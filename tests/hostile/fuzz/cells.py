@@ -18,6 +18,7 @@ from pipelines.ingest.parse_assessments import is_blank, read_reason, read_value
 from pipelines.ingest.parse_dates import ReadDate, is_sas_day_column, read_date
 from pipelines.ingest.parse_grades import read_grade
 from pipelines.ingest.parse_words import fold, read_scale, read_version
+from pipelines.ingest.plain_dates import read_plain_dates
 from pipelines.ingest.raw import ROW
 from pipelines.ingest.staging import stage_study
 from pipelines.ingest.study import read_manifest, read_study
@@ -41,6 +42,11 @@ def dates(content: bytes, folder: Path) -> None:
     """`read_date` with and without an order, as a SAS day, and with a time of its own."""
     texts = _lines(content)
     is_sas_day_column(texts)
+    for text, *plain in (
+        read_plain_dates(pl.Series(texts, dtype=pl.String)).insert_column(0, pl.Series(texts)).rows()
+    ):
+        found = read_date(text)
+        assert plain[2] is None or tuple(plain) == found[:3], "a plain date is read in two ways"
     for number, text in enumerate(texts):
         following = texts[(number + 1) % len(texts)]
         for order in (None, "day_first", "month_first"):
@@ -145,7 +151,7 @@ def staging(content: bytes, folder: Path) -> None:
     places = [*events["source_row"].to_list(), *of_file["source_row"].to_list()]
     assert sorted(places) == list(range(1, raw.tables[0].rows_in + 1)), "rows are lost or doubled"
     for event in events.iter_rows(named=True):
-        cells = rows[event["source_row"]]
+        cells = {name.upper(): cell for name, cell in rows[event["source_row"]].items()}
         for column, source in (
             ("verbatim_term", "AETERM"),
             ("subject_id", "USUBJID"),
