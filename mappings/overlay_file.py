@@ -80,8 +80,15 @@ def read_overlay(folder: Path) -> Overlay:
             value=folder.name,
             next_action=f"put the folder with its {ABOUT} there, or take the name out of the manifest",
         )
-    about = _read_about(folder)
     present = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    for name in present:
+        if not (folder / name).is_file():
+            raise ReleaseError(
+                "this is no ordinary file",
+                file=f"{folder.name}/{name}",
+                next_action="put the file itself in the folder of the overlay, or move it out",
+            )
+    about = _read_about(folder)
     for name in present:
         if name not in (ABOUT, "README.md", *OVERLAY_FILES):
             raise ReleaseError(

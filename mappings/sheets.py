@@ -19,7 +19,7 @@ from pathlib import Path
 import polars as pl
 
 from mappings.problem import Problem
-from mappings.tsv import scan_tsv
+from mappings.tsv import LARGEST_BYTES, scan_tsv
 from schemas.base import Table
 from schemas.release import MapClasses, MapConcepts, MapConventions, MapGrades, MapTerms, MapVocabulary
 
@@ -149,7 +149,8 @@ def read_sheet(
 
 
 def _has_overrides(path: Path) -> bool:
-    lines = path.read_bytes().split(b"\n")
+    with path.open("rb") as stream:
+        lines = stream.read(LARGEST_BYTES).split(b"\n")
     header = next((line for line in lines if not line.startswith(b"#")), b"")
     return header.rstrip(b"\r").endswith(f"\t{OVERRIDES}".encode())
 

@@ -23,6 +23,8 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f\u00a0\u00ad\u2018-\u201f\u200b-\u200f\u2028\u2029\u2060\ufeff\ufffd]"
 )
 """Control characters, curly quotes, invisible blanks and the mark of a byte that was lost."""
+LARGEST_BYTES = 64 * 2**20
+"""A table of decisions is never larger; the largest shipped one has under 2 MiB."""
 _QUOTED = r'^"(?:[^"]|"")*"$'
 _OUTER_BLANK = r"^\s|\s$"
 
@@ -64,7 +66,11 @@ def scan_tsv(path: Path, columns: Sequence[str]) -> Text:
     Lines that start with '#' before the header line are the SSSOM metadata block.
     """
     place = _Place(path.parent.name, path.name)
-    blob = path.read_bytes()
+    with path.open("rb") as stream:
+        blob = stream.read(LARGEST_BYTES + 1)
+    if len(blob) > LARGEST_BYTES:
+        what = f"the file is larger than {LARGEST_BYTES // 2**20} MiB"
+        return Text((), None, 0, (place.fault("MAP-FORM-SIZE", what, line=1),))
     if blob[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in blob[:4]:
         what = "the file is UTF-16, not UTF-8 (saved as 'Unicode text')"
         return Text((), None, 0, (place.fault("MAP-FORM-ENCODING", what, line=1),))

@@ -124,6 +124,12 @@ def _manifest_bytes(path: Path, shown: str) -> bytes:
                 file=shown,
                 next_action="copy the file into the folder",
             )
+        if path.exists() and not path.is_file():
+            raise ManifestError(
+                "the manifest is no ordinary file",
+                file=shown,
+                next_action="put the file itself in the folder",
+            )
         with path.open("rb") as stream:
             return stream.read(LARGEST_BYTES + 1)
     except FileNotFoundError:
