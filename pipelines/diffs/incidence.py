@@ -35,16 +35,20 @@ def compute_exact_interval(count: int, denominator: int) -> tuple[float, float] 
     return round(low, DECIMALS), round(high, DECIMALS)
 
 
-def derive_denominator(checked: Mapping[str, pl.DataFrame], studies: pl.DataFrame) -> pl.DataFrame:
+def derive_denominator(
+    checked: Mapping[str, pl.DataFrame | pl.LazyFrame], studies: pl.DataFrame
+) -> pl.DataFrame:
     """Subjects that rates are of: infused subjects, or, without a subject table, those with an event."""
     is_of_infused = studies["denominator"].to_list() == ["infused subjects"]
     if is_of_infused:
-        return checked["core_subjects"].filter("is_infused").select(SUBJECT)
+        return checked["core_subjects"].lazy().filter("is_infused").select(SUBJECT).collect()
     return (
         checked["core_adverse_events"]
+        .lazy()
         .filter(pl.col("grade").is_null() | (pl.col("grade") > 0))
         .select(SUBJECT)
         .unique()
+        .collect()
     )
 
 

@@ -7,58 +7,40 @@ compare as 1..5, marked as derived. Rows of grade 0 are no events.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 import polars as pl
 
 from pipelines.diffs.incidence import derive_denominator, derive_incidence
+from pipelines.grading.kernel import Sources
 from schemas.base import Table
 from schemas.registry import DIFF_TABLES
-from schemas.results import (
-    CoreEventGrades,
-    CoreIncidence,
-    CoreStudies,
-    CoreSubjectGrades,
-    DiffScaleEvents,
-)
+from schemas.results import CoreIncidence
 from schemas.vocabulary import COMPARATOR_SETS
 
 SUBJECT = ("study_id", "subject_id")
 EVENT = (*SUBJECT, "event_id")
 ENDS = ("low", "point", "high")
 THRESHOLDS = (1, 2, 3, 4)
-COMPARED_COLUMNS: Final[dict[str, tuple[str, ...]]] = {
-    "core_subjects": (*SUBJECT, "is_infused"),
-    "core_adverse_events": (*SUBJECT, "grade"),
-    "core_studies": tuple(CoreStudies.polars_schema()),
-    "core_event_grades": (
-        *(name for name in DiffScaleEvents.polars_schema() if name in CoreEventGrades.polars_schema()),
-        *("disposition", "scale", "is_broad", "is_core", "is_sponsor"),
-    ),
-    "core_event_windows": (*EVENT, "window_days", "window_status"),
-    "core_subject_grades": tuple(CoreSubjectGrades.polars_schema()),
-}
-"""What a comparison reads, by table: a large study need not be in memory with everything else."""
 COUNTED = ("inside", "partly", "no_infusion_date")
 
 
-def compare_scales(
-    checked: Mapping[str, pl.DataFrame], graded: Mapping[str, pl.DataFrame]
-) -> dict[str, pl.DataFrame]:
+def compare_scales(checked: Sources, graded: Sources) -> dict[str, pl.DataFrame]:
     """The scale diff of one study: DIFF_TABLES and core_incidence, canonical.
 
-    `checked` and `graded` are the tables of the two stages before. Raises `SchemaError` if a result
-    breaks its own schema.
+    `checked` and `graded` are the tables of the two stages before, in memory or in files: of the large ones
+    only rows that can be compared are read. Raises `SchemaError` if a result breaks its own schema.
     """
-    events = graded["core_event_grades"].filter(pl.col("disposition") != "no_event")
-    subjects = _compare_subjects(events, graded)
-    denominator = derive_denominator(checked, graded["core_studies"])
+    rows = graded["core_event_grades"].lazy().filter(pl.col("disposition") != "no_event")
+    is_flagged = pl.any_horizontal("is_broad", "is_core", pl.col("is_sponsor").fill_null(value=False))
+    compared = rows.filter(is_flagged | (pl.col("high") >= 1))
+    has_flags = rows.select(pl.col("is_sponsor").is_not_null().any()).collect().item()
+    studies = graded["core_studies"].lazy().collect()
+    subjects = _compare_subjects(compared.filter(is_flagged), has_flags, graded)
+    denominator = derive_denominator(checked, studies)
     results = {
-        "diff_scale_events": _compare_events(events),
+        "diff_scale_events": _compare_events(compared.collect(engine="streaming")),
         "diff_scale_subjects": subjects,
         "diff_scale_thresholds": _count_crossings(subjects, denominator),
-        "core_incidence": derive_incidence(subjects, denominator, graded["core_studies"]),
+        "core_incidence": derive_incidence(subjects, denominator, studies),
     }
     tables: tuple[type[Table], ...] = (*DIFF_TABLES, CoreIncidence)
     return {table.info().name: table.require(results[table.info().name]) for table in tables}
@@ -102,28 +84,24 @@ def _changes() -> list[pl.Expr]:
 
 def _compare_events(events: pl.DataFrame) -> pl.DataFrame:
     """Events of any comparator set, and events that can be ICANS."""
-    is_compared = pl.any_horizontal("is_broad", "is_core", pl.col("is_sponsor").fill_null(value=False))
-    return events.filter(is_compared | (pl.col("high") >= 1)).with_columns(
-        (pl.col("scale") == "severity").alias("is_source_derived"), *_changes()
-    )
+    return events.with_columns((pl.col("scale") == "severity").alias("is_source_derived"), *_changes())
 
 
-def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _compare_subjects(flagged: pl.LazyFrame, has_flags: bool, graded: Sources) -> pl.DataFrame:
     """Every subject against the highest source grade of each set, per window, over all infusions.
 
-    The sponsor's set is left out where no row has a flag: an unflagged table says nothing, not 0.
+    `flagged`: events of any comparator set. The sponsor's set is left out where no row has a flag
+    (`has_flags`): an unflagged table says nothing, not 0.
     """
+    events = flagged.select(*EVENT, "source_grade", "scale", "is_broad", "is_core", "is_sponsor")
     counted = (
         graded["core_event_windows"]
+        .lazy()
         .filter(pl.col("window_status").is_in(COUNTED))
         .select(*EVENT, "window_days")
+        .join(events, on=EVENT, how="inner", validate="m:1")
         .unique()
-        .join(
-            events.select(*EVENT, "source_grade", "scale", "is_broad", "is_core", "is_sponsor"),
-            on=EVENT,
-            how="inner",
-            validate="m:1",
-        )
+        .collect(engine="streaming")
     )
     source = pl.concat(
         counted.filter(pl.col(f"is_{name}"))
@@ -136,13 +114,14 @@ def _compare_subjects(events: pl.DataFrame, graded: Mapping[str, pl.DataFrame]) 
         .with_columns(pl.lit(name).alias("comparator_set"), pl.lit(value=True).alias("_has_event"))
         for name in COMPARATOR_SETS
     )
-    has_flags = events["is_sponsor"].is_not_null().any()
     reported = [name for name in COMPARATOR_SETS if name != "sponsor" or has_flags]
     sets = pl.DataFrame({"comparator_set": reported})
     keys = [*SUBJECT, "window_days", "comparator_set"]
     return (
         graded["core_subject_grades"]
+        .lazy()
         .filter(pl.col("infusion_number") == 0)
+        .collect()
         .join(sets, how="cross")
         .join(source, on=keys, how="left", validate="1:1")
         .with_columns(
