@@ -1,7 +1,7 @@
 """Who may read what the program writes: its owner, and nobody else.
 
 What may live here: the rights of new files and folders, and looking at those that are there. What may not:
-changing the rights of what is there. A process that enters through the command line or Dagster calls
+changing the rights of what others made. A process that enters through the command line or Dagster calls
 `keep_private` first, so that libraries, too, make files of mode 0600 and folders of 0700; whoever else calls
 the program as a library decides for itself, but a data home it makes is a folder of mode 0700.
 """
@@ -23,6 +23,13 @@ _OTHERS: Final = 0o077
 def keep_private() -> None:
     """From now on this process and its children make files that only their owner can read."""
     os.umask(_OTHERS)
+
+
+def close_to_others(folder: Path) -> None:
+    """Take the rights of others from a folder this program has just made, and from all in it."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
 
 
 def is_open_to_others(path: Path) -> bool:

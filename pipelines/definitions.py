@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.access import keep_private
 from pipelines.assets import ASSETS
 from pipelines.engines.backfill import regrade_all
 from pipelines.jobs import PUBLISH, REGRADE_STUDY
 from pipelines.resources import DataHome, local_executor
 from pipelines.sensors import landing_folder
+
+keep_private()  # whatever process loads this: run, step or sensor
 
 defs = dg.Definitions(
     assets=ASSETS,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pipelines.access import FILE_MODE, FOLDER_MODE, mending, open_to_others
 from schemas.errors import StoreError
 from schemas.vocabulary import STUDY_ID_PATTERN
 
@@ -87,13 +88,13 @@ class Home:
         )
 
     def ensure(self) -> Home:
-        """Make the folders and prove that they can be written; returns itself.
+        """Make the folders, for their owner only, and prove that they can be written; returns itself.
 
         Raises `StoreError` naming the folder when the home is read-only or not a folder.
         """
         for folder in (self.root, self.landing, self.runs):
             try:
-                folder.mkdir(parents=True, exist_ok=True)
+                folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             except OSError as failure:
                 raise _not_writable(folder, failure) from None
         for folder in (self.root, self.runs):
@@ -101,14 +102,27 @@ class Home:
                 raise _not_writable(folder, None)
         return self
 
+    def exposed(self) -> str | None:
+        """What others on this machine can read of what the program made, and the command that mends it.
+
+        None where nothing is exposed. Landing is not looked at: its files are not the program's.
+        """
+        seal = self.database.with_name(self.database.name + ".json")
+        open_ones = open_to_others((self.runs, self.database, seal, self.reports, self.dagster))
+        if not open_ones:
+            return None
+        names = ", ".join(path.name for path in open_ones)
+        return f"others on this machine can read {names} of the data home. Next: {mending(*open_ones)}"
+
     def ensure_dagster(self) -> Path:
         """Make DAGSTER_HOME with the shipped instance configuration; an edited one is left alone."""
         self.ensure()
         configuration = self.dagster / "dagster.yaml"
         try:
-            self.dagster.mkdir(exist_ok=True)
+            self.dagster.mkdir(mode=FOLDER_MODE, exist_ok=True)
             if not configuration.exists():
                 shutil.copyfile(Path(__file__).with_name("dagster.yaml"), configuration)
+                configuration.chmod(FILE_MODE)
         except OSError as failure:
             raise _not_writable(self.dagster, failure) from None
         return self.dagster

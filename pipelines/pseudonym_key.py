@@ -2,7 +2,9 @@
 
 What may live here: finding and making the key. What may not: pseudonyms (`pipelines.report.pseudonyms`).
 The key is never part of a run, a report or a message. Whoever has it and the ids can undo pseudonyms;
-without it two reports cannot be linked to each other.
+without it two reports cannot be linked to each other. To rotate it, move the file away (or set another
+REGRADE_PSEUDONYM_KEY): reports from then on have other pseudonyms, and only who kept the old key can link
+them to earlier ones. Nothing stored depends on it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from pipelines.access import FOLDER_MODE, is_open_to_others, mending
 from pipelines.home import Home
 from schemas.errors import StoreError
 
@@ -25,7 +28,8 @@ SHORTEST: Final = 16
 def read_key(home: Home) -> bytes:
     """The key: REGRADE_PSEUDONYM_KEY, else the key file, which is made at first need.
 
-    Raises `StoreError` for a key that is too short, or a file that cannot be read or written.
+    Raises `StoreError` for a key that is too short, or a file that others can read, or that cannot be read
+    or written.
     """
     given = os.environ.get(ENVIRONMENT_VARIABLE, "").strip()
     if given:
@@ -34,6 +38,12 @@ def read_key(home: Home) -> bytes:
     try:
         if not path.is_file():
             _make(path)
+        if is_open_to_others(path):
+            raise StoreError(
+                "others on this machine can read the key of subject pseudonyms",
+                file=str(path),
+                next_action=f"{mending(path)}; if somebody may have read it, delete it: a new one is made",
+            )
         return _checked(path.read_text(encoding="utf-8").strip(), str(path))
     except (OSError, UnicodeDecodeError):
         raise StoreError(
@@ -53,7 +63,7 @@ def key_path(home: Home) -> Path:
 
 def _make(path: Path) -> None:
     """Write a new key aside and link it into place, so that nobody ever reads half a key."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from pipelines.access import keep_private
 from pipelines.cli.failures import OK, comparing, guarded
 from pipelines.cli.ledger import ReasonOption
 from pipelines.cli.ledger import group as ledger_group
@@ -85,11 +86,11 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback has answered
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    keep_private()
 
 
 @app.command(short_help="Run the shipped studies and show the result.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import warehouse
+from pipelines.access import close_to_others
 from pipelines.cli.failures import FAILED, OK
 from pipelines.cli.output import (
     SHORT,
@@ -154,7 +155,8 @@ def land_shipped_studies(home: Home, shipped: Path) -> list[str]:
         # Copied aside and renamed, so that an interrupted copy is never taken for a study.
         aside = Path(tempfile.mkdtemp(prefix=".demo-", dir=home.landing))
         try:
-            shutil.copytree(shipped / name, aside / name)
+            shutil.copytree(shipped / name, aside / name, copy_function=shutil.copyfile)
+            close_to_others(aside / name)
             (aside / name).rename(home.landing / name)
         finally:
             shutil.rmtree(aside, ignore_errors=True)

@@ -91,7 +91,6 @@ def write_manifest(proposal: Proposal, *, force: bool = False) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as target:
             target.write(proposal.text)
-        building.chmod(0o644)
         building.replace(proposal.path)
     finally:
         building.unlink(missing_ok=True)

@@ -28,6 +28,11 @@ def run_query(home_option: str | None, query: str, as_json: bool, as_csv: bool) 
     """Print what the query returns; a wrong query is an error that quotes DuckDB's own words."""
     with connect(resolve_home(home_option)) as connection:
         try:
+            if len(connection.extract_statements(query)) > 1:
+                raise RegradeError(
+                    "the query has several statements, of which only the last would be shown",
+                    next_action="ask them one by one",
+                )
             connection.execute(query)
             described = connection.description
         except duckdb.Error as failure:

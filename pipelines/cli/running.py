@@ -206,6 +206,8 @@ def publish_with_comparisons(home: Home, reason: str | None = None, *, rebuild: 
         say(f"regrade: mapping releases not compared: {failure}")
     for why in done.left_out:
         say(f"regrade: not published: {why}")
+    if (exposed := home.exposed()) is not None:
+        say(f"regrade: {exposed}")
     return done
 
 

@@ -114,3 +114,19 @@ def test_the_key_is_never_inside_a_repository(tmp_path: Path, monkeypatch: pytes
     inside = Home(tmp_path / "checkout" / "warehouse")
     assert key_path(inside) == tmp_path / "configuration" / "icans-regrade" / "pseudonym.key"
     assert key_path(Home(tmp_path / "elsewhere")) == tmp_path / "elsewhere" / "pseudonym.key"
+
+
+def test_a_key_that_others_can_read_is_refused_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    home = Home(tmp_path / "home")
+    key = read_key(home)
+    path = key_path(home)
+    path.chmod(0o640)
+    with pytest.raises(StoreError, match="others on this machine can read the key") as raised:
+        read_key(home)
+    assert f"chmod -R go-rwx {path}" in raised.value.next_action
+    assert key.decode() not in str(raised.value)
+    path.chmod(0o600)
+    assert read_key(home) == key
