@@ -107,7 +107,8 @@ def main() -> int:
         one = found[-1]
         print(
             f"{one.way:<13} {one.studies} studies  {one.seconds:8.1f} s  "
-            f"{one.seconds / one.studies:5.2f} s each  runs {one.runs}  publications {one.publications}  failed {one.failures}  "
+            f"{one.seconds / one.studies:5.2f} s each  runs {one.runs}  "
+            f"publications {one.publications}  failed {one.failures}  "
             f"lock errors {one.lock_errors}" + (f"  stopped: {one.stopped}" if one.stopped else ""),
             flush=True,
         )

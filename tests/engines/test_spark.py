@@ -72,7 +72,11 @@ SECRET = "SECRET-0815"
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
     assert IS_HERE, "REGRADE_REQUIRE_SPARK is set: install '.[spark]' and a Java of 17 or newer"
+    # A JVM that lives a minute spends most of it compiling itself: compile less.
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     with session.spark_session("local[2]") as started:
+        monkeypatch.undo()
         context = started.sparkContext
         folder = Path(context.getConf().get("spark.local.dir"))
         process = context._gateway.proc
