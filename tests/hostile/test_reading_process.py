@@ -78,6 +78,13 @@ def test_the_tables_are_those_of_reading_here(tmp_path: Path, temporary: Path) -
     assert not list(temporary.iterdir())
 
 
+def test_a_path_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, declared = written(tmp_path, "a.xpt")
+    monkeypatch.chdir(tmp_path)
+    (table,) = read_tables([(Path(path.name), declared)])
+    assert table.rows_in == 4
+
+
 def test_a_large_table_is_mapped_and_outlives_its_folder(tmp_path: Path, temporary: Path) -> None:
     rows = 300_000
     frame = pl.DataFrame({"A": [f"a text of row {row} that is not short" for row in range(rows)]})

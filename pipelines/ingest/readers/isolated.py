@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _CHILD: Final = Path(__file__).with_name("child.py")
 _CODE_ROOT: Final = Path(__file__).resolve().parents[3]
 _PREFIX: Final = "regrade-read-"
+_NEW_PREFIX: Final = ".regrade-new-"
 _LOCK: Final = "lock"
 _KEPT_ENVIRONMENT: Final = (
     *("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT"),
@@ -168,7 +169,7 @@ def _reading(files: Sequence[tuple[Path, Source, FileFormat]]) -> Iterator[_Read
             "file_bytes": max(limit.cells for limit in limits) + GIB,
             "files": [
                 {
-                    "path": str(path),
+                    "path": str(path.absolute()),  # the process has a folder of its own
                     "source": dataclasses.asdict(source),
                     "format": file_format,
                     "cells": limit.cells,
@@ -204,15 +205,20 @@ def _reading(files: Sequence[tuple[Path, Source, FileFormat]]) -> Iterator[_Read
 @contextmanager
 def _private_folder() -> Iterator[Path]:
     """A new folder only the owner can enter; what a killed process left behind goes first."""
-    _sweep(Path(tempfile.gettempdir()))
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = FileLock(folder / _LOCK)
+    place = Path(tempfile.gettempdir())
+    _sweep(place)
+    # It gets the name that is swept once its lock is held: nobody can take it for an abandoned one.
+    made = Path(tempfile.mkdtemp(prefix=_NEW_PREFIX))
+    folder = place / made.name.replace(_NEW_PREFIX, _PREFIX, 1)
+    lock = FileLock(made / _LOCK)
     try:
         lock.acquire()
+        made.rename(folder)
         yield folder
     finally:
         lock.release()
-        shutil.rmtree(folder, ignore_errors=True)
+        for each in (made, folder):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def _sweep(place: Path) -> None:
