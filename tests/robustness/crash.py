@@ -25,16 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.home import Home
-from tests.end_to_end.homes import CHECKOUT
+from tests.robustness.processes import start
 from tests.robustness.situations import Situation, copy_home, faults_of, finished_faults, make_situations
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """Seconds from the start of the process to each change of a file, and to its end."""
-
-    changes: tuple[float, ...]
-    seconds: float
 
 
 @dataclass
@@ -62,45 +54,17 @@ class Tally:
         )
 
 
-def start(situation: Situation, home: Home, change: int, told: Path) -> subprocess.Popen[bytes]:
-    """The command in a process group of its own; it ends itself before this change of a file, 0 for never."""
-    words = [sys.executable, "-W", "ignore", "-m", "tests.robustness.child", str(change), str(told), "--"]
-    return subprocess.Popen(
-        [*words, *situation.arguments(home)],
-        cwd=CHECKOUT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-
-
-def measure(situation: Situation, aside: Path) -> Undisturbed:
-    """Run the command once, undisturbed."""
-    home = copy_home(situation.before, aside / "measured")
-    told = aside / "changes"
-    told.unlink(missing_ok=True)
-    began = time.time()
-    process = start(situation, home, 0, told)
-    _, errors = process.communicate()
-    seconds = time.time() - began
-    if process.returncode not in (0, 1):
-        raise RuntimeError(f"{situation.name}: {errors.decode()}")
-    return Undisturbed(tuple(float(line) - began for line in told.read_text().split()), seconds)
-
-
-def strike(
-    situation: Situation, home: Home, undisturbed: Undisturbed, chance: random.Random, told: Path
-) -> tuple[str, int]:
+def strike(situation: Situation, home: Home, chance: random.Random, told: Path) -> tuple[str, int]:
     """Start the command and kill it; says how, and what the process left with."""
+    undisturbed, words = situation.undisturbed, situation.arguments(home)
     if undisturbed.changes and chance.random() < 0.5:
         change = chance.randint(1, len(undisturbed.changes))
-        process = start(situation, home, change, told)
+        process = start(words, change, told)
         process.communicate()
         return f"before change {change} of {len(undisturbed.changes)}", process.returncode
     first = undisturbed.changes[0] if undisturbed.changes else 0.0
     moment = chance.uniform(0.9 * first, undisturbed.seconds)
-    process = start(situation, home, 0, told)
+    process = start(words, 0, told)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(moment)
     with contextlib.suppress(ProcessLookupError):
@@ -111,7 +75,6 @@ def strike(
 
 def attack(
     situation: Situation,
-    undisturbed: Undisturbed,
     kills: int,
     seed: int,
     aside: Path,
@@ -126,7 +89,7 @@ def attack(
     tally = Tally(situation.name)
     home = copy_home(situation.before, aside / "attacked")
     while tally.kills < kills and tally.ended_before < 3 * kills + 9:
-        how, left_with = strike(situation, home, undisturbed, chance, aside / "told")
+        how, left_with = strike(situation, home, chance, aside / "told")
         struck = left_with == -signal.SIGKILL
         tally.ended_before += not struck
         tally.kills += struck
@@ -168,12 +131,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="regrade-crash-") as name:
         aside = Path(name)
         situations = make_situations(aside, asked.only)
-        undisturbed = {situation.name: measure(situation, aside) for situation in situations}
         left, seed = asked.kills, asked.seed
         while left > 0:  # in rounds, so that what was done when somebody stops it is spread over all
             now = min(left, 20)
             for situation, kills in zip(situations, share(now, situations), strict=True):
-                made = attack(situation, undisturbed[situation.name], kills, seed, aside, echo=True)
+                made = attack(situation, kills, seed, aside, echo=True)
                 tallies[situation.name] = made.added_to(tallies.get(situation.name))
             left, seed = left - now, seed + 1
             report(list(tallies.values()), asked.seed, time.time() - began, asked.json)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from tests.end_to_end.homes import regrade
 from tests.end_to_end.tiny_studies import write_tiny_study
+from tests.robustness.processes import Undisturbed, run_undisturbed
 from warehouse.database_seal import require_sealed, standing_sha256
 from warehouse.ledger import Ledger
 from warehouse.ledger_check import check_ledger
@@ -47,6 +48,7 @@ class Situation:
     before: Home
     after: Home
     changes: bool
+    undisturbed: Undisturbed
     files_after: Mapping[str, str] = field(default_factory=dict)
     contents: tuple[str | None, ...] = ()
 
@@ -69,7 +71,7 @@ def copy_home(home: Home, root: Path) -> Home:
     return Home(Path(shutil.copytree(home.root, root)))
 
 
-def make_situations(root: Path, names: Iterable[str] | None = None) -> list[Situation]:
+def make_situations(root: Path, names: Collection[str] | None = None) -> list[Situation]:
     """The situations of the names, all of them when none is given."""
     landed = Home(root / "landed").ensure()
     write_tiny_study(landed, "TINY-A")
@@ -83,7 +85,8 @@ def make_situations(root: Path, names: Iterable[str] | None = None) -> list[Situ
     changed = copy_home(whole, root / "changed")
     write_tiny_study(changed, "TINY-A", "1")
     unpublished = copy_home(changed, root / "unpublished")
-    run_study(unpublished, "TINY-A")
+    if names is None or "publish" in names:
+        run_study(unpublished, "TINY-A")
     preview = "mappings preview 1.1.0 --against 1.0.0 --format html"
     known = {
         "first run": ("run --home HOME", landed, True),
@@ -99,11 +102,10 @@ def make_situations(root: Path, names: Iterable[str] | None = None) -> list[Situ
 def _finished(root: Path, name: str, command: str, before: Home, changes: bool) -> Situation:
     after = copy_home(before, root / f"after {name}")
     words = tuple(command.split())
-    failure = Situation(name, words, before, after, changes).finish(after)
-    if failure is not None:
-        raise RuntimeError(f"{name}: {failure}")
+    bare = Situation(name, words, before, after, changes, Undisturbed((), 0.0))
+    undisturbed = run_undisturbed(bare.arguments(after), root / "told")
     contents = (content_of(before), content_of(after))
-    return Situation(name, words, before, after, changes, files_of(after), contents)
+    return Situation(name, words, before, after, changes, undisturbed, files_of(after), contents)
 
 
 def files_of(home: Home) -> dict[str, str]:

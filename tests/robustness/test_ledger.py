@@ -16,6 +16,7 @@ from pipelines.home import Home
 from schemas.errors import StoreError
 from tests.end_to_end.homes import regrade
 from tests.end_to_end.tiny_studies import write_tiny_study
+from tests.robustness.situations import copy_home
 from warehouse.disk import canonical_json, sha256_file
 from warehouse.ledger import Anchor, Ledger, Note, read_entry
 from warehouse.ledger_check import check_ledger
@@ -273,12 +274,17 @@ def test_writers_at_the_same_time_make_one_chain(tmp_path: Path) -> None:
 # The command line
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "home").ensure()
+@pytest.fixture(scope="module")
+def looked_at(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("looked") / "home").ensure()
     write_tiny_study(home, "TINY")
     assert regrade(home, "run", "--reason", "first look", "TINY").exit_code == 0
     return home
+
+
+@pytest.fixture
+def home(looked_at: Home, tmp_path: Path) -> Home:
+    return copy_home(looked_at, tmp_path / "home")
 
 
 def actions(home: Home) -> list[str]:
