@@ -124,12 +124,12 @@ class _Publishing:
     def publish(self) -> Publication:
         content = content_key(self.content)
         done = (content, self.current, len(self.chosen.runs), self.chosen.left_out)
+        for left_behind in self.home.root.glob(".publish-*"):  # by a process that was killed
+            shutil.rmtree(left_behind, ignore_errors=True)
         if self.seal is not None and self.seal.content_key == content:
             self._require_same_key()
             if is_sealed(self.home, content, standing_sha256(self.home)):
                 return Publication(self.home.database, False, *done)
-        for left_behind in self.home.root.glob(".publish-*"):  # by a process that was killed
-            shutil.rmtree(left_behind, ignore_errors=True)
         workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=self.home.root))
         try:
             built = workshop / self.home.database.name
