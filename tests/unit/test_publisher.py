@@ -252,6 +252,9 @@ def test_what_a_killed_publisher_left_is_cleared_away(home: Home) -> None:
     (home.root / ".publish-killed" / "icans.duckdb").write_bytes(b"half")
     publish(home)
     assert not list(home.root.glob(".publish-*"))
+    (home.root / ".publish-killed").mkdir()  # after its rename
+    assert not publish(home).created
+    assert not list(home.root.glob(".publish-*"))
 
 
 def test_duckdb_1_x_can_open_the_file(home: Home) -> None:
