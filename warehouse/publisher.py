@@ -143,6 +143,7 @@ class _Publishing:
             write_seal(self.home, self.content, digest, entry, standing)
             built.replace(self.home.database)
             flush(self.home.root)
+            write_seal(self.home, self.content, digest, entry, None)  # the old file is no longer accepted
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
         return Publication(self.home.database, True, *done)
