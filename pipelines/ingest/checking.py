@@ -186,7 +186,7 @@ def stream_checks(staged: Sources, manifest: StudyManifest, batch_rows: int = BA
 def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """Staged rows in batches of whole subjects in the order of their ids; at least one batch.
 
-    Every rule on adverse events looks at rows of one subject. Rows without a subject come first.
+    Every rule on adverse events looks at rows of one subject. Rows without a subject are in the first batch.
     """
     counts = (
         events.group_by("subject_id")
@@ -199,16 +199,16 @@ def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFram
         yield events.collect()
         return
     subject = pl.col("subject_id")
-    if counts.get_column("subject_id").null_count():
-        yield events.filter(subject.is_null()).collect()
     bounds = (
         counts.drop_nulls("subject_id")
         .group_by("batch")
         .agg(subject.min().alias("first"), subject.max().alias("last"))
         .sort("batch")
     )
-    for first, last in bounds.select("first", "last").iter_rows():
-        yield events.filter(subject.is_between(pl.lit(first), pl.lit(last))).collect()
+    for number, (first, last) in enumerate(bounds.select("first", "last").iter_rows()):
+        mine = subject.is_between(pl.lit(first), pl.lit(last))
+        # Rows come from the file in many chunks, and every join would bring the chunks in line again.
+        yield events.filter(mine if number else mine | subject.is_null()).collect().rechunk()
 
 
 def _known_beside(
@@ -225,7 +225,8 @@ def _known_beside(
 
 def _with_subject(rows: pl.DataFrame, beside: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
     """Cytokine release and history may name somebody who is no subject of the study."""
-    return rows.join(beside, on="subject_id", how="left").with_columns(
+    # In the order of the rows, so that none of their columns has to be gathered.
+    return rows.join(beside, on="subject_id", how="left", maintain_order="left").with_columns(
         pl.col("has_subject_table").fill_null(value=_has_subject_table(manifest)),
         pl.col("is_in_subject_table").fill_null(value=False),
     )

@@ -63,8 +63,10 @@ def finding(
 
 def first_places(places: pl.DataFrame) -> pl.DataFrame:
     """The places a finding shows: the first five in the order of files and rows, themselves in no order."""
-    known = places.select("source_file", "source_row").drop_nulls().unique()
-    return known.bottom_k(_EXAMPLES, by=["source_file", "source_row"])
+    known = places.select("source_file", "source_row").drop_nulls()
+    first = known.group_by("source_file").agg(pl.col("source_row").unique().bottom_k(_EXAMPLES))
+    listed = first.explode("source_row", empty_as_null=False)
+    return listed.bottom_k(_EXAMPLES, by=["source_file", "source_row"])
 
 
 def findings_frame(rows: Iterable[dict[str, object]]) -> pl.DataFrame:

@@ -95,7 +95,7 @@ class StoredRawTable:
         """As `RawTable.pieces`. Raises `SchemaError` when the stored rows are not those that were read."""
         height, found = self.rows_in - self.rejected.height, 0
         for start in range(0, max(height, 1), rows):
-            frame = self.source.slice(start, rows).collect()
+            frame = self.source.slice(start, rows).collect().rechunk()
             found += frame.height
             yield _piece(self, frame, is_first=start == 0)
         if found != height:
