@@ -140,6 +140,13 @@ def test_a_large_file_is_hashed_once_and_again_when_it_was_touched(
     refused(home, tmp_path)
 
 
+def test_an_older_file_that_was_put_back_is_not_served(
+    changed_study: Situation, home: Home, tmp_path: Path
+) -> None:
+    home.database.write_bytes(changed_study.before.database.read_bytes())
+    refused(home, tmp_path)
+
+
 def test_a_published_file_without_its_seal_is_not_served(home: Home) -> None:
     (home.root / "icans.duckdb.json").unlink()
     done = regrade(home, "sql", "select 1")

@@ -44,6 +44,7 @@ def test_results_are_flushed_before_and_after_they_get_their_names(tmp_path: Pat
         "runs/TINY/current",
         "icans.duckdb.json",
         "icans.duckdb",
+        "icans.duckdb.json",
     ]
     assert run["results"].count("runs/ledger.head") == 5  # the chain is opened, and four entries
     for words, result in (
