@@ -2,8 +2,8 @@
 
 What may live here: writing the seal, and holding the file against it. What may not: DuckDB, the content.
 
-The seal is written before the file is renamed into place and until then also names the file that stands, so at
-every moment the file that stands is one the seal names; a reader that comes between looks again.
+The seal is written before the file is renamed into place and until then also names the file that stands,
+so at every moment the file that stands is one the seal names; a reader that comes between looks again.
 
 A file of up to `ALWAYS_HASHED` bytes is hashed each time it is opened. A larger one is hashed when its size,
 times or inode are not those of the last time (kept in `.icans.duckdb.checked`); what changes under the file

@@ -20,6 +20,7 @@ from pipelines.cli.app import app
 from pipelines.home import Home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
+from schemas.errors import StoreError
 from tests.end_to_end.homes import regrade
 from tests.end_to_end.tiny_studies import write_tiny_study
 from tests.robustness.processes import Undisturbed, run_undisturbed
@@ -194,12 +195,13 @@ def _run_faults(situation: Situation, home: Home) -> list[str]:
             faults.append(f"{name}: a folder that is taken for a run is not whole")
     store = RunStore(home.runs)
     for study in store.study_ids():
-        current = store.current(study)
-        if current is None:
-            faults.append(f"{study}: its pointer names no run")
-        else:
-            current.verify()
-            store.beside(current)
+        try:
+            current = store.current(study)
+            if current is not None:
+                current.verify()
+                store.beside(current)
+        except StoreError as failure:
+            faults.append(f"{study}: {failure}")
     return faults
 
 
