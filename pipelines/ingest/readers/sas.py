@@ -107,6 +107,7 @@ def read_sas7bdat(path: Path, spec: Source) -> Parsed:
 
     Raises `UnreadableFileError` for a file shorter than its header says (READ-TRUNCATED) or damaged
     (READ-DAMAGED), and for text outside the encoding (READ-ENCODING).
+    Known shortcoming: text behind a NUL byte in a cell is lost; SAS pads with blanks and writes none.
     """
     _require_whole(path, spec)
     declared = _ICONV[spec.encoding] if spec.is_encoding_declared else None
