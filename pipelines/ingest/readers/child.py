@@ -26,7 +26,7 @@ def main() -> None:
     os.dup2(silence, 2)
     request = json.load(sys.stdin)
     restrict(request["memory"], request["processor_seconds"], request["file_bytes"])
-    sys.path[:0] = request["import_path"]
+    sys.path += [place for place in request["import_path"] if place not in sys.path]
     from pathlib import Path  # noqa: PLC0415 - after the limits
 
     folder = Path(request["folder"])

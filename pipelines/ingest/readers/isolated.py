@@ -162,7 +162,8 @@ def _reading(files: Sequence[tuple[Path, Source, FileFormat]]) -> Iterator[_Read
     with _private_folder() as folder:
         request = {
             "folder": str(folder),
-            "import_path": [str(_CODE_ROOT)],
+            # The libraries of this process, wherever it has them from; `-I` alone would not find all.
+            "import_path": [str(_CODE_ROOT), *(str(Path(place).absolute()) for place in sys.path if place)],
             "memory": max(limit.memory for limit in limits),
             # The clock of the parent is the limit; this one holds when the parent is gone.
             "processor_seconds": int(sum(limit.seconds for limit in limits)) * (os.cpu_count() or 1),
