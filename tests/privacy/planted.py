@@ -6,7 +6,7 @@ What may live here: the study, the commands, what they printed and left. What ma
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import app
 from pipelines.home import Home
 from pipelines.partitions import STUDIES
+from warehouse.run_store import RunStore
 
 STUDY = "PLANT"
 SUBJECTS = ("QXSUBJ-7301", "QXSUBJ-7302", "QXSUBJ-7303", "QXSUBJ-7399")
@@ -75,7 +76,7 @@ BROKEN: dict[str, dict[str, str | bytes]] = {
     "NO-ROWS": {"study.yaml": MANIFEST.replace("events}", f"events, where: {{AETERM: [{SUBJECTS[0]}]}}}}")},
     "TWICE": {"dm.csv": PEOPLE + PEOPLE.split("\n", 1)[1]},
     "QUOTED": {"ae.csv": EVENTS.replace("bad head", f'"{NARRATIVE}')},
-    "NO-KEY": {"study.yaml": MANIFEST + f"titel: {SUBJECTS[0]}\n"},
+    "NO-KEY": {"study.yaml": MANIFEST + "titel: a study\n"},
 }
 """Studies in which something is wrong, each something else, with their data in it."""
 TELLS_IDS = ("explain", "sql", "--show-ids")
@@ -101,11 +102,11 @@ class Used:
         return [code for said, code, _ in self.said if said[: len(words)] == words][-1]
 
 
-def write(home: Home, study: str, grade: str = "3", **other: str | bytes) -> None:
+def write(home: Home, study: str, other: Mapping[str, str | bytes] = FILES, grade: str = "3") -> None:
     """The landing folder of a study: the planted one, with some files replaced."""
     folder = home.landing / study
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in (FILES | other).items():
+    for name, text in {**FILES, **other}.items():
         content = text if isinstance(text, bytes) else text.replace("{grade}", grade)
         if isinstance(content, str):
             content = content.replace("THE-STUDY", study)
@@ -140,6 +141,8 @@ def use(root: Path) -> Used:
     write(used.home, STUDY)
     with surroundings(used.home):
         used.ask("run")
+        first = RunStore(used.home.runs).current(STUDY)
+        assert first is not None
         write(used.home, STUDY, grade="4")
         used.ask("run", "--release", "1.0.0")
         used.ask("run")
@@ -151,8 +154,8 @@ def use(root: Path) -> Used:
             ("report", "--json"),
             ("report", "--out", str(used.outside / "report")),
             ("report", "--public", "--out", str(used.outside / "public")),
-            ("diff", STUDY),
-            ("diff", STUDY, "--out", str(used.outside / "diff")),
+            ("diff", STUDY, first.run_id),
+            ("diff", STUDY, first.run_id, "--out", str(used.outside / "diff")),
             ("mappings", "preview", "1.1.0", "--against", "1.0.0"),
             ("mappings", "work-list"),
             ("verify", STUDY),
@@ -166,7 +169,7 @@ def use(root: Path) -> Used:
         ):
             used.ask(*words)
         for study, other in BROKEN.items():
-            write(used.home, study, **other)
+            write(used.home, study, other)
             used.ask("run", study)
         orchestrate(used)
     return used

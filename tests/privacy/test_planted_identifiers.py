@@ -37,6 +37,7 @@ def test_everything_was_done(used: Used) -> None:
     """So that what is searched below is there."""
     failed = [words for words, code, _ in used.said if code and words[0] not in ("diff", "run", "dagster")]
     assert failed == []
+    assert used.code("diff", STUDY) == 1
     assert {study for study in BROKEN if used.code("run", study) == 0} == ODD
     dagster = {words[1]: code for words, code, _ in used.said if words[0] == "dagster"}
     assert dagster == {STUDY: 0, "NO-COLUMN": 1}
