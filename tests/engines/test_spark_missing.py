@@ -44,6 +44,16 @@ def test_without_java_the_message_says_so() -> None:
         raise GatewayError
 
 
+def test_too_little_memory_is_named_with_what_helps() -> None:
+    with (
+        pytest.raises(RegradeError, match=r"ran out of memory\. Next: give more shards"),
+        session.plain_failures(),
+    ):
+        raise RuntimeError(
+            "An error occurred while calling o1.x: java.lang.OutOfMemoryError: Java heap space"
+        )
+
+
 def test_options_of_spark_without_spark_are_a_wrong_command_line(tmp_path: Path) -> None:
     result = regrade(Home(tmp_path), "run", "--master", "local[2]")
     assert result.exit_code == 2

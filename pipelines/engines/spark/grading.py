@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 _HEAVY: Final = ("core_adverse_events", "core_assessments")
 """Their rows are the work: shards are cut so that each has about as many."""
 _ROWS_PER_SHARD: Final = 500_000
+_ROWS_PER_FETCH: Final = 50_000
+"""What so many rows give comes to the driver at a time: its Java holds that much, several times over."""
 _SAMPLES_PER_SHARD: Final = 200
 
 
@@ -160,8 +162,11 @@ def stream(graded: Graded) -> Iterator[tuple[str, pl.DataFrame]]:
     """
     from pyspark.sql.functions import expr
 
-    together = f"cast((place * {graded.shards} + shard) div {COUNTS + 1} as int)"
-    ordered = graded.blocks.repartitionById(graded.shards, expr(together)).sortWithinPartitions(
+    groups = graded.shards * (COUNTS + 1)
+    heavy = sum(graded.sources.rows[name] for name in _HEAVY)
+    parts = max(1, min(groups, heavy // _ROWS_PER_FETCH))
+    together = f"cast((cast(place as bigint) * {graded.shards} + shard) * {parts} div {groups} as int)"
+    ordered = graded.blocks.repartitionById(parts, expr(together)).sortWithinPartitions(
         "place", "shard", "part"
     )
     counted: Counter[str] = Counter()

@@ -85,7 +85,7 @@ def _open_own(master: str, folder: Path, closing: ExitStack) -> SparkSession:
         gateway = launch_gateway(conf, {"stdout": log, "stderr": log})
     closing.callback(_end, gateway)
     session = SparkSession(SparkContext(conf=conf, gateway=gateway))
-    closing.callback(session.stop)
+    closing.callback(_stop, session)
     return session
 
 
@@ -184,17 +184,31 @@ def _in_plain_words(failure: Exception) -> RegradeError:
             "Spark could not be started: Java did not answer",
             next_action="install Java 17 or newer, or set JAVA_HOME to it",
         )
+    if "OutOfMemoryError" in str(failure):
+        return RegradeError(
+            "Spark's Java ran out of memory",
+            next_action="give more shards (--shards N), or Spark more memory (spark.driver.memory, "
+            "spark.executor.memory)",
+        )
     return RegradeError(
         f"Spark could not do the work ({name})",
         next_action="check paths and the cluster's log; `regrade run` without --engine needs no Spark",
     )
 
 
+def _stop(session: SparkSession) -> None:
+    """Stop a session of our own, also when its JVM is gone: why that happened has been said."""
+    with suppress(Exception), plain_failures():
+        session.stop()
+
+
 def _end(gateway: Any) -> None:
     """Close the gateway and wait for its JVM to leave; the next session gets a JVM of its own."""
     from pyspark import SparkContext
+    from pyspark.sql import SparkSession
 
-    SparkContext._gateway = SparkContext._jvm = None
+    SparkContext._gateway = SparkContext._jvm = SparkContext._active_spark_context = None
+    SparkSession._instantiatedSession = None
     process: subprocess.Popen[bytes] = gateway.proc
     with suppress(Exception):
         gateway.shutdown()

@@ -188,9 +188,9 @@ def unpack_table(table: type[Table]) -> Work:
 
 
 def pack(frame: pl.DataFrame) -> bytes:
-    """A frame as one Arrow IPC stream."""
+    """A frame as one Arrow IPC stream, compressed: Java holds and copies every block several times."""
     buffer = io.BytesIO()
-    frame.write_ipc_stream(buffer)
+    frame.write_ipc_stream(buffer, compression="zstd")
     return buffer.getvalue()
 
 
