@@ -114,6 +114,7 @@ def put(store: RunStore, block: StoredRun, study: str, note: str = "") -> None:
     made_from = {**block.identity, "study": study, "manifest": {**block.identity["manifest"], "title": note}}
     run_id = run_id_of(made_from)
     stages: dict[str, dict[str, TableFile]] = {}
+    shutil.rmtree(store.runs / study / run_id, ignore_errors=True)  # of an earlier measurement
     with store.lock(study):
         for name, stored in block.tables.items():
             if name in UNPUBLISHED or name.startswith("raw_"):
