@@ -184,21 +184,19 @@ def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declare
             next_action=f"run the study {run.study_id} again with this version of the program",
         )
     source = f"read_parquet({literal(str(run.folder / stored.file))})"
-    ((before,),) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
     try:
-        connection.execute(
+        ((entered,),) = connection.execute(
             f"INSERT INTO {name} BY NAME SELECT {literal(run.run_id)} AS run_id, * FROM {source}"
-        )
+        ).fetchall()
     except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
         raise StoreError(
             f"the table {name} of the run does not fit the schema of this version of the program",
             file=str(run.folder),
             next_action=f"run the study {run.study_id} again",
         ) from None
-    ((after,),) = connection.execute(f"SELECT count(*) FROM {name}").fetchall()
-    if after - before != stored.rows:
+    if entered != stored.rows:
         raise StoreError(
-            f"the record says {stored.rows} rows of {name}, {after - before} were read",
+            f"the record says {stored.rows} rows of {name}, {entered} were read",
             file=str(run.folder / stored.file),
             next_action="delete this folder and run the study again",
         )
