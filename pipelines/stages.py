@@ -23,7 +23,7 @@ from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
-from pipelines.diffs.scale import COMPARED_COLUMNS, compare_scales
+from pipelines.diffs.scale import compare_scales
 from pipelines.grading.kernel import Frames, Grader, Sources, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import stream_checks
@@ -269,10 +269,7 @@ def graded(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
 
 def diffs(_: RunPlan, tables: Sources) -> Iterator[Frames]:
     """Source scale against ICANS, and incidence."""
-    compared = {
-        name: tables[name].lazy().select(columns).collect() for name, columns in COMPARED_COLUMNS.items()
-    }
-    yield compare_scales(compared, compared)
+    yield compare_scales(tables, tables)
 
 
 STAGES: Final[dict[str, Stage]] = {
