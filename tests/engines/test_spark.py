@@ -1,6 +1,6 @@
 """Spark in `local[2]` against the local engine: the same run id and the same bytes of every file.
 
-Without pyspark and Java these tests are skipped, unless REGRADE_REQUIRE_SPARK says that they have to run.
+Without pyspark and Java these tests are skipped, unless REGRADE_REQUIRE_EXTRAS says that they have to run.
 One session serves all of them.
 """
 
@@ -32,7 +32,7 @@ from tests.strategies import Terms, large_study
 from warehouse.run_store import RunStore
 
 IS_HERE = find_spec("pyspark") is not None and find_spec("pandas") is not None and shutil.which("java")
-if not IS_HERE and os.environ.get("REGRADE_REQUIRE_SPARK") != "1":
+if not IS_HERE and os.environ.get("REGRADE_REQUIRE_EXTRAS") != "1":
     pytest.skip("no pyspark (pip install '.[spark]') or no Java", allow_module_level=True)
 
 HOSTILE = (
@@ -71,7 +71,7 @@ SECRET = "SECRET-0815"
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    assert IS_HERE, "REGRADE_REQUIRE_SPARK is set: install '.[spark]' and a Java of 17 or newer"
+    assert IS_HERE, "REGRADE_REQUIRE_EXTRAS is set: install '.[spark]' and a Java of 17 or newer"
     # A JVM that lives a minute spends most of it compiling itself: compile less.
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")

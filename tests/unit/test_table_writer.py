@@ -1,4 +1,4 @@
-"""Streaming a table to its file: the same bytes however its rows arrive, and no file that passes for whole."""
+"""Streaming a table to its file: the same bytes however rows arrive, and no file that passes for whole."""
 
 from __future__ import annotations
 
@@ -59,16 +59,24 @@ def test_a_stage_has_a_file_for_each_table(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, rows: int) -> None:
     (tmp_path / "table.parquet").mkdir()
     writer = TableWriter(tmp_path / "table.parquet", LARGE.schema)
-    with pytest.raises(StoreError, match=r"table\.parquet.*cannot be written.*free disk space"):  # noqa: PT012 - any of these may tell
-        writer.append(LARGE.head(rows))
+
+    def write_much() -> None:
         for _ in range(5):
-            writer.append(LARGE)
+            writer.append(LARGE.head(rows))
         writer.close()
+
+    with pytest.raises(StoreError, match=r"table\.parquet.*cannot be written.*free disk space"):
+        write_much()
 
 
 def test_a_failure_between_rows_ends_the_writing(tmp_path: Path) -> None:
     before = threading.active_count()
-    with pytest.raises(LookupError), TableWriters(tmp_path) as writers:
-        writers.append({"table": LARGE})
-        raise LookupError
+
+    def stop_between_rows() -> None:
+        with TableWriters(tmp_path) as writers:
+            writers.append({"table": LARGE})
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        stop_between_rows()
     assert threading.active_count() == before
