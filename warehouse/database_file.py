@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+import polars as pl
 
 from schemas.base import Table
 from schemas.errors import StoreError
@@ -145,8 +146,8 @@ def _fill(
 ) -> None:
     name = declared.info().name
     if declared is CoreRuns:
-        for each in chosen.runs:
-            _insert_run(connection, each)
+        if chosen.runs:
+            _insert_runs(connection, chosen.runs)
     elif declared in RELEASE_TABLES:
         for release in chosen.releases.values():
             connection.register("release_rows", release.tables[name])
@@ -203,11 +204,11 @@ def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declare
     _prove_key(connection, name, warehouse_key(declared), f"WHERE run_id = {literal(run.run_id)}")
 
 
-def _insert_run(connection: duckdb.DuckDBPyConnection, each: PublishedRun) -> None:
-    row = each.row()
-    values = ", ".join("?" for _ in row)
-    names = ", ".join(row)
-    connection.execute(f"INSERT INTO core_runs ({names}) VALUES ({values})", list(row.values()))
+def _insert_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> None:
+    """All rows at once: one by one, 200 of them take as long as the study that arrives."""
+    connection.register("run_rows", pl.DataFrame([each.row() for each in runs]))
+    connection.execute("INSERT INTO core_runs BY NAME SELECT * FROM run_rows")
+    connection.unregister("run_rows")
 
 
 def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...], where: str) -> None:

@@ -180,7 +180,10 @@ class _Publishing:
         """Copy and change; returns what went wrong, which of a damaged file may be anything."""
         try:
             file_digest.copy_file(self.home.database, built)
-            change(built, self.chosen, self.comparisons, what, self.key)
+            with ThreadPoolExecutor(1) as other:  # the disk is busy with the copy while rows are made
+                flushing = other.submit(flush, built)
+                change(built, self.chosen, self.comparisons, what, self.key)
+                flushing.result()
         except OSError:
             return self._not_writable()
         except (StoreError, UnchangeableError, duckdb.Error) as failure:
