@@ -98,6 +98,16 @@ def write_seal(
     replace_text(seal_path(home), canonical_json(seal) + "\n")
 
 
+def settle_seal(home: Home) -> None:
+    """Once the new file stands, its seal names no other: an older file put back is refused.
+
+    Raises `OSError` where the seal cannot be written.
+    """
+    seal = json.loads(seal_path(home).read_bytes())
+    if seal.get("before_sha256") is not None:
+        replace_text(seal_path(home), canonical_json(seal | {"before_sha256": None}) + "\n")
+
+
 def is_sealed(home: Home, content_key: str, standing: str | None) -> bool:
     """True when the file that stands is, byte by byte, the one that was sealed with this content."""
     seal = read_seal(home)

@@ -41,7 +41,7 @@ from warehouse.database_key import (
     require_key_for,
     storage_version,
 )
-from warehouse.database_seal import is_sealed, read_seal, standing_sha256, write_seal
+from warehouse.database_seal import is_sealed, read_seal, settle_seal, standing_sha256, write_seal
 from warehouse.ddl import ddl_text
 from warehouse.ledger import Note
 from warehouse.reader import can_be_opened
@@ -129,6 +129,7 @@ class _Publishing:
         if self.seal is not None and self.seal.content_key == content:
             self._require_same_key()
             if is_sealed(self.home, content, standing_sha256(self.home)):
+                settle_seal(self.home)  # a process may have been killed before it could
                 return Publication(self.home.database, False, *done)
         workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=self.home.root))
         try:
@@ -143,7 +144,7 @@ class _Publishing:
             write_seal(self.home, self.content, digest, entry, standing)
             built.replace(self.home.database)
             flush(self.home.root)
-            write_seal(self.home, self.content, digest, entry, None)  # the old file is no longer accepted
+            settle_seal(self.home)
         finally:
             shutil.rmtree(workshop, ignore_errors=True)
         return Publication(self.home.database, True, *done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,18 @@ def test_a_file_with_a_flipped_bit_is_no_beginning(
     publish(home)
     assert len(builds) == 1
     require_same_as_whole(home, tmp_path / "whole")
+
+
+def test_a_seal_that_a_killed_process_left_unsettled_is_settled_by_the_next_publication(home: Home) -> None:
+    publish(home)
+    seal = home.database.with_name(home.database.name + ".json")
+    settled = json.loads(seal.read_bytes())
+    seal.write_text(json.dumps(settled | {"before_sha256": "0" * 64}), encoding="utf-8")
+    aside = seal.with_name(f".{seal.name}.new")
+    aside.write_text("cut short", encoding="utf-8")
+    assert not publish(home).created
+    assert json.loads(seal.read_bytes()) == settled
+    assert not aside.exists()
 
 
 def test_a_file_without_a_seal_is_built_whole(home: Home, builds: list[Path]) -> None:
