@@ -232,7 +232,9 @@ def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
             next_action="run the study again when the files are complete",
         )
     for _number, name, table in _raw_names(study):
-        yield {name: table.frame, f"{name}_rejected": table.rejected}
+        yield {name: table.frame.clear(), f"{name}_rejected": table.rejected}
+        for rows in table.frame.iter_slices(_SMALL_ROWS):
+            yield {name: rows}
     lines = [
         {
             "number": number,
