@@ -50,7 +50,10 @@ DATA = {
 }
 """Files as the README's assessment entries describe them, each of a patient with ICE 5 who wakes to voice."""
 REPORTS = ("report", "diff")
-OWN_STUDY = ("init", "run", "ui", "status", "mappings", "export", "deliver", "verify", *REPORTS)
+OWN_STUDY = (
+    *("init", "run", "backfill", "ui", "status", "ledger", "mappings", "export", "deliver", "verify"),
+    *REPORTS,
+)
 """Commands of the README that need a study of one's own or do more than ask."""
 
 
