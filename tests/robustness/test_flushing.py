@@ -44,9 +44,16 @@ def test_results_are_flushed_before_and_after_they_get_their_names(tmp_path: Pat
         "runs/TINY/current",
         "icans.duckdb.json",
         "icans.duckdb",
-        "icans.duckdb.json",
     ]
     assert run["results"].count("runs/ledger.head") == 5  # the chain is opened, and four entries
+    write_tiny_study(home, "OTHER")
+    again = watched(home, tmp_path / "told", "run")
+    assert again["faults"] == []
+    assert [name for name in again["results"] if name.startswith("icans.duckdb")] == [
+        "icans.duckdb.json",  # names both files, until the new one stands
+        "icans.duckdb",
+        "icans.duckdb.json",
+    ]
     for words, result in (
         (("deliver", "TINY", str(home.root / "handed")), "handed"),
         (("export", str(home.root / "copied")), "copied"),
