@@ -3,9 +3,10 @@
 What may live here: the SQL that writes tables, views and rows. What may not: what is chosen
 (`warehouse.selection`), where the file stands and who is told (`warehouse.publisher`).
 
-`build` gives the same bytes for the same content on the same platform, as far as `_REPEATABLE` reaches.
-`change` gives the same rows, comments and views; where they lie in the file depends on what was there before,
-so nothing may rely on the order in which a table without ORDER BY gives its rows.
+`build` by one worker gives the same bytes for the same content on the same platform, as far as `_REPEATABLE`
+reaches; by several, the same rows in the same order, laid out as their blocks got ready. `change` gives the
+same rows, comments and views; where they lie in the file depends on what was there before, so nothing may
+rely on the order in which a table without ORDER BY gives its rows.
 """
 
 from __future__ import annotations
@@ -30,12 +31,11 @@ from warehouse.run_store import StoredRun
 from warehouse.selection import PublishedRun, Selection
 
 _REPEATABLE: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "threads": 1,
     "block_allocator_memory": "256MB",
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-"""Blocks reach the file in one order; those in this memory start zeroed, as DuckDB leaves padding unset."""
+"""Blocks in this memory start zeroed, as DuckDB leaves padding unset; one worker writes them in one order."""
 _SAMPLING: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
 """Compression methods left out because they sample at random, so that even the size of the file differs."""
 WASTE: Final = 0.3
@@ -61,14 +61,19 @@ class UnchangeableError(Exception):
 
 
 def build(
-    path: Path, chosen: Selection, comparisons: Sequence[StoredComparison], key: DatabaseKey | None
+    path: Path,
+    chosen: Selection,
+    comparisons: Sequence[StoredComparison],
+    key: DatabaseKey | None,
+    workers: int = 1,
 ) -> None:
-    """Write a file that holds what was chosen; one of the same content has the same bytes, unless encrypted.
+    """Write a file that holds what was chosen; one of the same content, made by one worker and not
+    encrypted, has the same bytes.
 
     Raises `StoreError` for a run that does not fit or a key that is not unique, `duckdb.Error` where it
     cannot be written.
     """
-    with _attached(path, key, f"STORAGE_VERSION '{storage_version(key)}'") as connection:
+    with _attached(path, key, workers, f"STORAGE_VERSION '{storage_version(key)}'") as connection:
         connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
         for declared in PUBLISHED_TABLES:
             _create(connection, declared)
@@ -84,6 +89,7 @@ def change(
     comparisons: Sequence[StoredComparison],
     what: Change,
     key: DatabaseKey | None,
+    workers: int = 1,
 ) -> None:
     """Bring a copy of the published file to what was chosen, at the cost of what changed.
 
@@ -91,7 +97,7 @@ def change(
     `build` does.
     """
     try:
-        with _attached(path, key) as connection:
+        with _attached(path, key, workers) as connection:
             _require_dense(connection)
             connection.execute("BEGIN")
             for declared in PUBLISHED_TABLES:
@@ -111,8 +117,11 @@ def change(
 
 
 @contextmanager
-def _attached(path: Path, key: DatabaseKey | None, *options: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(config={**_REPEATABLE, "temp_directory": str(path.parent / "spill")}) as connection:
+def _attached(
+    path: Path, key: DatabaseKey | None, workers: int, *options: str
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    settings = {**_REPEATABLE, "threads": workers, "temp_directory": str(path.parent / "spill")}
+    with duckdb.connect(config=settings) as connection:
         if key is not None:
             prepare_to_encrypt(connection)
             connection.execute("SET temp_file_encryption = true")

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 RECORD_NAME: Final = "run.json"
-RUN_FORMAT: Final = 2
+RUN_FORMAT: Final = 3
 """Part of every run id; raise it when the layout of a run folder changes."""
 _RUN_ID = re.compile(r"[0-9a-f]{64}")
 _RERUN = "delete this folder and run the study again"

@@ -24,8 +24,11 @@ from polars.io.plugins import register_io_source
 from schemas.digest import TableDigest
 from schemas.errors import StoreError
 
-ROW_GROUP: Final = 100_000
-"""Rows of a row group: what a reader that wants few subjects has to read at least."""
+ROW_GROUP: Final = 122_880
+"""Rows of a row group: as many as DuckDB has in one, so that it takes each over without cutting it anew.
+
+What a reader that wants few subjects has to read at least.
+"""
 _WAITING: Final = 1
 """Frames of a table that may wait for the disk: with more, memory would follow the slower of the two."""
 _ROOM: Final = "check the free disk space and the permissions of the data home, then run again"

@@ -147,6 +147,21 @@ def test_a_deleted_file_is_rebuilt_with_the_same_content(home: Home) -> None:
     assert content(home) == before
 
 
+def test_many_rows_are_written_by_several_workers_and_on_request_by_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for study in ("B", "A"):
+        seal_sample(home.runs, study)
+    made = publish(home)
+    by_one, rows = home.database.read_bytes(), content(home)
+    home.database.unlink()
+    monkeypatch.setattr("warehouse.publisher.MANY_ROWS", 0)
+    assert publish(home).content_key == made.content_key
+    assert content(home) == rows
+    assert publish(home, rebuild=True).content_key == made.content_key
+    assert home.database.read_bytes() == by_one
+
+
 def test_an_altered_file_is_rebuilt(home: Home) -> None:
     seal_sample(home.runs, "A")
     publish(home)

@@ -10,6 +10,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from warehouse.table_writer import ROW_GROUP
+
 
 def test_insert_by_name_puts_each_value_in_its_column() -> None:
     with duckdb.connect() as connection:
@@ -80,3 +82,17 @@ def test_a_view_finds_its_tables_when_the_file_gets_another_name(tmp_path: Path)
     path.rename(tmp_path / "second.duckdb")
     with duckdb.connect(str(tmp_path / "second.duckdb"), read_only=True) as connection:
         assert connection.execute("SELECT a FROM v").fetchall() == [(1,)]
+
+
+def test_two_workers_enter_the_row_groups_of_a_file_in_their_order(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"n": pl.int_range(0, 5 * ROW_GROUP + 7, eager=True)})
+    rows.with_columns(text=pl.col("n").cast(pl.String)).write_parquet(
+        tmp_path / "rows.parquet", row_group_size=ROW_GROUP
+    )
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(f"ATTACH '{tmp_path / 'made.duckdb'}' AS made")
+        connection.execute("USE made")
+        connection.execute("CREATE TABLE t (n BIGINT, text VARCHAR)")
+        connection.execute(f"INSERT INTO t BY NAME SELECT * FROM '{tmp_path / 'rows.parquet'}'")
+        entered = connection.execute("SELECT n FROM t").fetchall()
+    assert entered == rows.rows()
