@@ -22,7 +22,8 @@ from pipelines.ingest.plain_dates import read_plain_dates
 from pipelines.ingest.raw import ROW, RawTable, StoredRawTable
 from schemas.errors import ManifestError
 from schemas.evidence import CoreParseProblems
-from schemas.manifest import FIELDS, FileSpec, StudyManifest
+from schemas.manifest import FileSpec, StudyManifest
+from schemas.manifest_fields import FIELDS
 
 INSTANT: Final = pl.Datetime("us")
 _RULE: Final = "__rule"

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from schemas.errors import ManifestError
-from schemas.manifest import FIELDS, FileSpec
+from schemas.manifest import FileSpec
+from schemas.manifest_fields import FIELDS
 
 ASSESSMENT_DOMAINS: Final = ("QS", "FT", "RS", "FA")
 """SDTM domains that can hold assessments; no controlled term exists for ICE, CAPD or ICANS."""
