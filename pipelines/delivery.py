@@ -43,8 +43,8 @@ from pipelines.verification import Difference, Source, Verification, stored_run,
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import PUBLISHED_TABLES
-from warehouse.disk import flush, flush_tree
-from warehouse.run_store import RECORD_NAME, RunStore, StoredRun, canonical_json, sha256_file, sha256_text
+from warehouse.disk import canonical_json, flush, flush_tree, sha256_file, sha256_text
+from warehouse.run_store import RECORD_NAME, RunStore, StoredRun
 
 DELIVERY_NAME: Final = "delivery.json"
 DELIVERY_FORMAT: Final = 1

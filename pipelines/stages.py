@@ -33,7 +33,8 @@ from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_st
 from schemas.errors import ManifestError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import CHECKED_TABLES, TABLES
-from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of, sha256_file
+from warehouse.disk import sha256_file
+from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of
 
 Stage: TypeAlias = Callable[["RunPlan", Sources], Iterable[Frames]]
 """Takes the tables of the stages before it; gives the next rows of each of its own, again and again."""

@@ -34,7 +34,8 @@ from pipelines.stages import (
 from schemas.digest import canonical_digest
 from schemas.errors import RegradeError, StoreError
 from schemas.registry import TABLES
-from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of, sha256_file
+from warehouse.disk import sha256_file
+from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of
 
 Outcome: TypeAlias = Literal["identical", "differs", "not_compared"]
 _SHORT: Final = 12

@@ -24,7 +24,8 @@ import polars as pl
 from schemas.digest import canonical_digest
 from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES
-from warehouse.run_store import TableFile, canonical_json, file_lock, run_id_of, sha256_file, verified_path
+from warehouse.disk import canonical_json, file_lock, sha256_file
+from warehouse.run_store import TableFile, run_id_of, verified_path
 
 ABOUT: Final = "about.json"
 _TABLES: Final = {declared.info().name: declared for declared in MAPPING_DIFF_TABLES}

@@ -45,9 +45,10 @@ from warehouse.database_key import (
 )
 from warehouse.database_seal import is_sealed, read_seal, settle_seal, standing_sha256, write_seal
 from warehouse.ddl import ddl_text
+from warehouse.disk import canonical_json, file_lock, flush, sha256_text
 from warehouse.ledger import Note
 from warehouse.reader import can_be_opened
-from warehouse.run_store import RunStore, StoredRun, canonical_json, file_lock, flush, sha256_text
+from warehouse.run_store import RunStore, StoredRun
 from warehouse.selection import Selection, select
 
 STORAGE_VERSION: Final = PLAIN_STORAGE

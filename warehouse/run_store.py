@@ -40,21 +40,6 @@ from warehouse.disk import (
 from warehouse.ledger import Ledger, Note
 from warehouse.table_writer import TableWriters
 
-__all__ = [
-    "RECORD_NAME",
-    "RUN_FORMAT",
-    "RunStore",
-    "StoredRun",
-    "TableFile",
-    "canonical_json",
-    "file_lock",
-    "flush",
-    "run_id_of",
-    "sha256_file",
-    "sha256_text",
-    "verified_path",
-]
-
 RECORD_NAME: Final = "run.json"
 RUN_FORMAT: Final = 3
 """Part of every run id; raise it when the layout of a run folder changes."""

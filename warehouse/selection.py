@@ -15,7 +15,8 @@ from mappings.loader import list_releases, load_release
 from mappings.release import Release
 from schemas.errors import ReleaseError, StoreError
 from schemas.registry import PUBLISHED_TABLES, RELEASE_TABLES
-from warehouse.run_store import RunStore, StoredRun, canonical_json, sha256_text
+from warehouse.disk import canonical_json, sha256_text
+from warehouse.run_store import RunStore, StoredRun
 
 _MAPPING_KEYS = frozenset({"mapping_release", "mapping_overlays", "meddra"})
 

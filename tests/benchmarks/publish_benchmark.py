@@ -38,8 +38,9 @@ from mappings.loader import load_release
 from pipelines.home import Home
 from pipelines.stages import run_study
 from schemas.registry import RELEASE_TABLES, STAGED_TABLES
+from warehouse.disk import sha256_file
 from warehouse.publisher import publish
-from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of, sha256_file
+from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of
 
 ROWS_PER_SUBJECT = 100
 NEURO_SHARE = 0.05

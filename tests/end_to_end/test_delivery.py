@@ -23,7 +23,7 @@ from schemas.digest import canonical_digest
 from tests.end_to_end.homes import CHECKOUT, regrade, write_study
 from tests.end_to_end.test_private_mappings import EVENTS, INVENTED, LAYERED, MANIFEST, write_acme
 from tests.end_to_end.tiny_studies import write_tiny_study
-from warehouse.run_store import canonical_json, sha256_file, sha256_text
+from warehouse.disk import canonical_json, sha256_file, sha256_text
 
 SECRETS = ("S0001", "S0002", "S0003", "blue lamp", "quibbling", "Quibbling")
 FOLDERS = {"landing", "program", "releases", "runs", "tables"}
