@@ -24,13 +24,14 @@ from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
 from pipelines.diffs.scale import compare_scales
-from pipelines.grading.kernel import Frames, Grader, Sources, stream_study
+from pipelines.grading.kernel import Grader, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import stream_checks
 from pipelines.ingest.raw import RawTable, StoredRawTable
 from pipelines.ingest.staging import stream_staging
 from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
 from schemas.errors import ManifestError, StoreError
+from schemas.frames import Frames, Source, Sources
 from schemas.manifest import StudyManifest
 from schemas.registry import CHECKED_TABLES, TABLES
 from warehouse.disk import sha256_file
@@ -38,7 +39,6 @@ from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_
 
 Stage: TypeAlias = Callable[["RunPlan", Sources], Iterable[Frames]]
 """Takes the tables of the stages before it; gives the next rows of each of its own, again and again."""
-Source: TypeAlias = pl.DataFrame | pl.LazyFrame
 Progress: TypeAlias = Callable[[str], None]
 
 PURE_ROOMS: Final = ("schemas", "mappings", "pipelines/ingest", "pipelines/grading", "pipelines/diffs")

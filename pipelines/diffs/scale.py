@@ -10,8 +10,8 @@ from __future__ import annotations
 import polars as pl
 
 from pipelines.diffs.incidence import derive_denominator, derive_incidence
-from pipelines.grading.kernel import Sources
 from schemas.base import Table
+from schemas.frames import Sources
 from schemas.registry import DIFF_TABLES
 from schemas.results import CoreIncidence
 from schemas.vocabulary import COMPARATOR_SETS

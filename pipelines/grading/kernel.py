@@ -8,7 +8,7 @@ the rows given and the size of the batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
 import polars as pl
@@ -18,6 +18,7 @@ from pipelines.grading.course_summaries import derive_course_summary
 from pipelines.grading.subject_results import grade_subjects
 from schemas.base import SEPARATOR
 from schemas.courses import CoreCourseSummary, CoreSubjectCourses
+from schemas.frames import Frames, Sources
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.registry import GRADED_TABLES
 from schemas.results import CoreIncidence, CoreStudies, CoreUnmappedTerms
@@ -29,9 +30,6 @@ BATCH_ROWS: Final = 500_000
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
 OF_SUBJECT: Final = tuple(table for table in GRADED_TABLES if table not in OF_STUDY)
-Frames: TypeAlias = Mapping[str, pl.DataFrame]
-Sources: TypeAlias = Mapping[str, pl.DataFrame | pl.LazyFrame]
-"""Tables in memory, or in files that are read batch by batch."""
 Grader: TypeAlias = Callable[[Sources, Release, StudyManifest], Iterable[Frames]]
 """`stream_study`, or what executes it elsewhere and gives the same rows: of each table, its next ones."""
 

@@ -20,7 +20,7 @@ Decisions
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
 import polars as pl
 
@@ -57,12 +57,10 @@ from schemas.evidence import (
     StagedInfusions,
     StagedSubjects,
 )
+from schemas.frames import Sources
 from schemas.manifest import StudyManifest
 
 Tables = dict[str, pl.DataFrame]
-
-Sources: TypeAlias = Mapping[str, pl.DataFrame | pl.LazyFrame]
-"""Tables in memory, or in files that are read batch by batch."""
 
 BATCH_ROWS: Final = 500_000
 """Adverse-event rows checked at a time: memory follows this, not the size of the study."""

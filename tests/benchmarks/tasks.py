@@ -25,12 +25,13 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
-from pipelines.grading.kernel import BATCH_ROWS, Frames, Sources, split_subjects, stream_study
+from pipelines.grading.kernel import BATCH_ROWS, split_subjects, stream_study
 from pipelines.grading.subject_results import grade_events
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
 from pipelines.stages import run_study
 from schemas.base import Table
+from schemas.frames import Frames, Sources
 from schemas.manifest import StudyManifest
 from schemas.results import CoreEventGrades, CoreSubjectGrades
 from tests.benchmarks import duckdb_kernel, pandas_kernel

@@ -40,9 +40,10 @@ from pipelines.engines.spark.workers import (
     unpack,
     unpack_table,
 )
-from pipelines.grading.kernel import BATCH_ROWS, Frames, Grader, combine_parts, finish_parts
-from pipelines.grading.kernel import Sources as Tables
+from pipelines.grading.kernel import BATCH_ROWS, Grader, combine_parts, finish_parts
 from schemas.errors import RegradeError, StoreError
+from schemas.frames import Frames
+from schemas.frames import Sources as Tables
 from schemas.manifest import StudyManifest
 from schemas.registry import TABLES
 
