@@ -29,10 +29,10 @@ from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
 from pipelines.ingest.checking import stream_checks
 from pipelines.ingest.raw import RawTable, StoredRawTable
 from pipelines.ingest.staging import stream_staging
-from pipelines.ingest.study import RawStudy, locate_file, read_manifest, read_study
+from pipelines.ingest.study import RawStudy, locate_file, read_manifest, stream_study_files
 from schemas.errors import ManifestError, StoreError
 from schemas.frames import Frames, Source, Sources
-from schemas.manifest import StudyManifest
+from schemas.manifest import FileSpec, StudyManifest
 from schemas.registry import CHECKED_TABLES, TABLES
 from warehouse.disk import sha256_file
 from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of
@@ -225,32 +225,38 @@ def sources_sha256(root: Path) -> str:
 
 def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
     """Every source cell as text, the rows that could not be split, and one line per file."""
-    study = read_study(plan.folder, plan.manifest)
+    lines: dict[int, dict[str, Any]] = {}
+    for number, piece in stream_study_files(plan.folder, plan.manifest):
+        name = _raw_name(number, piece.spec)
+        yield {name: piece.frame, f"{name}_rejected": piece.rejected}
+        lines[number] = _add_piece(lines.get(number), number, piece)
     if hash_inputs(plan.folder, plan.manifest) != plan.identity["inputs"]:
         raise StoreError(
             "an input file changed while it was read",
             file=str(plan.folder),
             next_action="run the study again when the files are complete",
         )
-    for _number, name, table in _raw_names(study):
-        yield {name: table.frame.clear(), f"{name}_rejected": table.rejected}
-        for rows in table.frame.iter_slices(_SMALL_ROWS):
-            yield {name: rows}
-    lines = [
-        {
-            "number": number,
-            "path": table.spec.path,
-            "role": table.spec.role,
-            "rows_in": table.rows_in,
-            "rows_split": table.frame.height,
-            "rows_rejected": table.rejected.height,
-            "blanks_to_null": table.blanks_to_null,
-            "declared_nulls": table.declared_nulls,
-            "notes": json.dumps(dict(table.notes), sort_keys=True, ensure_ascii=False),
-        }
-        for number, _, table in _raw_names(study)
-    ]
-    yield {_RAW_FILES: pl.DataFrame(lines, schema=_RAW_FILES_SCHEMA)}
+    for line in lines.values():
+        line["notes"] = json.dumps(line["notes"], sort_keys=True, ensure_ascii=False)
+    yield {_RAW_FILES: pl.DataFrame(list(lines.values()), schema=_RAW_FILES_SCHEMA)}
+
+
+def _add_piece(line: dict[str, Any] | None, number: int, piece: RawTable) -> dict[str, Any]:
+    """What is known of a file so far, with one more piece of it."""
+    counts = {
+        "rows_in": piece.rows_in,
+        "rows_split": piece.frame.height,
+        "rows_rejected": piece.rejected.height,
+        "blanks_to_null": piece.blanks_to_null,
+        "declared_nulls": piece.declared_nulls,
+    }
+    so_far = line or {"number": number, "path": piece.spec.path, "role": piece.spec.role, "notes": {}}
+    sums = {name: so_far.get(name, 0) + count for name, count in counts.items()}
+    return {**so_far, **sums, "notes": {**so_far["notes"], **piece.notes}}
+
+
+def _raw_name(number: int, spec: FileSpec) -> str:
+    return f"raw_{number}_{spec.role}"
 
 
 def staged(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
@@ -422,10 +428,6 @@ def _declared(parts: Iterable[Frames]) -> Iterator[Frames]:
         yield part
 
 
-def _raw_names(study: RawStudy) -> list[tuple[int, str, RawTable]]:
-    return [(n, f"raw_{n}_{table.spec.role}", table) for n, table in enumerate(study.tables)]
-
-
 def rebuild_raw_study(manifest: StudyManifest, table: Callable[[str], pl.DataFrame]) -> RawStudy:
     """The raw stage as the readers gave it, rebuilt from its stored tables; `table` reads one by name."""
     return RawStudy(manifest, tuple(stored.collect() for stored in _stored_tables(manifest, table)))
@@ -435,7 +437,7 @@ def _stored_tables(manifest: StudyManifest, table: Callable[[str], Source]) -> I
     """The tables of the raw stage, to be read piece by piece."""
     specs = {spec.path: spec for spec in manifest.files}
     for line in table(_RAW_FILES).lazy().collect().iter_rows(named=True):
-        name = f"raw_{line['number']}_{line['role']}"
+        name = _raw_name(line["number"], specs[line["path"]])
         yield StoredRawTable(
             spec=specs[line["path"]],
             source=table(name).lazy(),

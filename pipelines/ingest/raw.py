@@ -7,7 +7,7 @@ meaning, no typing of cells: those are in `readers/` and in staging.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -68,6 +68,19 @@ class RawTable:
         """The table in pieces of so many rows, at least one; what is said of the file is with the first."""
         for start in range(0, max(self.frame.height, 1), rows):
             yield _piece(self, self.frame.slice(start, rows), is_first=start == 0)
+
+    @classmethod
+    def join(cls, pieces: Sequence[RawTable]) -> RawTable:
+        """The table of which these are all pieces, at least one, in order."""
+        return cls(
+            spec=pieces[0].spec,
+            frame=pl.concat([piece.frame for piece in pieces]),
+            rejected=pl.concat([piece.rejected for piece in pieces]),
+            rows_in=sum(piece.rows_in for piece in pieces),
+            blanks_to_null=sum(piece.blanks_to_null for piece in pieces),
+            declared_nulls=sum(piece.declared_nulls for piece in pieces),
+            notes={name: text for piece in pieces for name, text in piece.notes.items()},
+        )
 
 
 @dataclass(frozen=True)

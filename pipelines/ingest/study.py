@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import difflib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines.ingest.raw import RawStudy, RawTable
 from pipelines.ingest.readers.common import MANIFEST_FILE
-from pipelines.ingest.readers.isolated import read_tables
+from pipelines.ingest.readers.isolated import read_tables, stream_tables
 from schemas.errors import ManifestError
 from schemas.manifest import FileSpec, StudyManifest, parse_manifest
 from schemas.plain_yaml import LARGEST_BYTES, PlainYamlError, parse_plain_yaml
 
-__all__ = ["MANIFEST_FILE", "RawStudy", "RawTable", "locate_file", "read_manifest", "read_study"]
+__all__ = [
+    "MANIFEST_FILE",
+    "RawStudy",
+    "RawTable",
+    "locate_file",
+    "read_manifest",
+    "read_study",
+    "stream_study_files",
+]
 
 _NAMES_COMPARED: Final = 2_000
 
@@ -61,8 +70,16 @@ def read_study(folder: Path, manifest: StudyManifest) -> RawStudy:
     Raises `ManifestError` for a file that is missing, no ordinary file, or outside the folder, and
     `UnreadableFileError` for one that cannot be used.
     """
-    paths = [locate_file(folder, spec) for spec in manifest.files]
-    return RawStudy(manifest, read_tables(list(zip(paths, manifest.files, strict=True))))
+    return RawStudy(manifest, read_tables(_located(folder, manifest)))
+
+
+def stream_study_files(folder: Path, manifest: StudyManifest) -> Iterator[tuple[int, RawTable]]:
+    """The same piece by piece: the place of a file in the manifest, and its next rows. Raises as it does."""
+    return stream_tables(_located(folder, manifest))
+
+
+def _located(folder: Path, manifest: StudyManifest) -> list[tuple[Path, FileSpec]]:
+    return [(locate_file(folder, spec), spec) for spec in manifest.files]
 
 
 def locate_file(folder: Path, spec: FileSpec) -> Path:

@@ -1,14 +1,17 @@
 """A study from the landing folder to a sealed run: what makes it the same run, and what survives."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pipelines import stages
 from pipelines.home import Home
+from pipelines.ingest.study import RawTable, stream_study_files
 from pipelines.stages import STAGES, plan_run, run_stage, run_study
 from schemas.errors import ManifestError, RegradeError, StoreError
+from schemas.manifest import StudyManifest
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, STAGED_TABLES
 from schemas.results import CoreRuns
 from tests.end_to_end.tiny_studies import write_tiny_study
@@ -176,15 +179,12 @@ def test_a_failed_run_keeps_the_run_before_it(home: Home) -> None:
 def test_an_input_that_changes_while_it_is_read_stops_the_run(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = stages.read_study
-
-    def touched(*arguments: object) -> object:
-        study = read(*arguments)  # type: ignore[arg-type]
+    def touched(folder: Path, manifest: StudyManifest) -> Iterator[tuple[int, RawTable]]:
+        yield from stream_study_files(folder, manifest)
         with (home.landing / "TINY" / "ae.csv").open("a") as events:
             events.write("late row\n")
-        return study
 
-    monkeypatch.setattr(stages, "read_study", touched)
+    monkeypatch.setattr(stages, "stream_study_files", touched)
     with pytest.raises(StoreError, match="changed while it was read"):
         run_study(home, "TINY")
 

@@ -163,7 +163,7 @@ def test_a_process_that_is_killed_names_the_file_it_was_at(tmp_path: Path, tempo
         process._process.kill()
         process._process.wait()
         with pytest.raises(UnreadableFileError, match=r"a\.parquet: damaged: .*SIGKILL") as caught:
-            process.next_table(spec("a.parquet"), "parquet")
+            list(process.next_table(spec("a.parquet"), "parquet"))
     assert caught.value.rule_id == "READ-CRASH"
     assert not list(temporary.iterdir())
 

@@ -56,16 +56,15 @@ def read_table(path: Path, spec: FileSpec) -> RawTable:
     source = Source.of(spec)
     file_format = open_file(path, source)
     with opened(source):
-        pieces = list(read_pieces(path, source, file_format))
-    nulled = [null_cells(piece.frame, spec.null_values) for piece in pieces]
-    return raw_table(
-        spec,
-        file_format,
-        pl.concat([frame for frame, _, _ in nulled]),
-        pl.concat([piece.rejected for piece in pieces]),
-        (sum(blanks for _, blanks, _ in nulled), sum(words for _, _, words in nulled)),
-        {name: text for piece in pieces for name, text in piece.notes.items()},
-    )
+        pieces = [
+            raw_piece(
+                spec, file_format, null_cells(piece.frame, spec.null_values), piece.rejected, piece.notes
+            )
+            for piece in read_pieces(path, source, file_format)
+        ]
+    table = RawTable.join(pieces)
+    require_rows(spec, table.rows_in)
+    return table
 
 
 def open_file(path: Path, source: Source) -> FileFormat:
@@ -124,16 +123,28 @@ def read_pieces(path: Path, source: Source, file_format: FileFormat) -> Iterator
         yield from parsed
 
 
-def raw_table(
+def raw_piece(
     spec: FileSpec,
     file_format: FileFormat,
-    frame: pl.DataFrame,
+    nulled: tuple[pl.DataFrame, int, int],
     rejected: pl.DataFrame,
-    nulls: tuple[int, int],
     notes: Mapping[str, str],
 ) -> RawTable:
-    """The raw table, once the row count is what the manifest expects (READ-ROW-COUNT)."""
-    rows_in = frame.height + rejected.height
+    """A piece of the raw table, of what `null_cells` gave."""
+    frame, blanks, declared = nulled
+    return RawTable(
+        spec=spec,
+        frame=frame,
+        rejected=rejected,
+        rows_in=frame.height + rejected.height,
+        blanks_to_null=blanks,
+        declared_nulls=declared,
+        notes={"format": file_format, **notes},
+    )
+
+
+def require_rows(spec: FileSpec, rows_in: int) -> None:
+    """Refuse a file that does not have as many rows as the manifest expects (READ-ROW-COUNT)."""
     if spec.expected_rows is not None and spec.expected_rows != rows_in:
         raise unreadable(
             Source.of(spec),
@@ -142,15 +153,6 @@ def raw_table(
             "READ-ROW-COUNT",
             column="expected_rows",
         )
-    return RawTable(
-        spec=spec,
-        frame=frame,
-        rejected=rejected,
-        rows_in=rows_in,
-        blanks_to_null=nulls[0],
-        declared_nulls=nulls[1],
-        notes={"format": file_format, **notes},
-    )
 
 
 def null_cells(frame: pl.DataFrame, null_values: Sequence[str]) -> tuple[pl.DataFrame, int, int]:

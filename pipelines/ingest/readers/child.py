@@ -2,8 +2,9 @@
 
 It is run as a script (`python -I child.py`) and limits itself before anything else is imported: memory,
 processor time, size of files, no core dumps. Requests come as one JSON document on standard input; cells
-leave as Arrow IPC files in a private folder, and one line of JSON per file says what they are. Nothing may
-be imported here that reading does not need: the imports are the cost of a small study.
+leave as Arrow IPC files in a private folder, piece by piece. One line of JSON says of each piece that it is
+there, and one of each file that it is done or why it cannot be read. Nothing may be imported here that
+reading does not need: the imports are the cost of a small study.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_DONE = {"done": True}
 
 
 def main() -> None:
@@ -31,9 +34,9 @@ def main() -> None:
 
     folder = Path(request["folder"])
     for number, file in enumerate(request["files"]):
-        answer = _answer(file, folder, number)
-        _say(answers, answer)
-        if "notes" not in answer:
+        last = _answer(file, folder, number, answers)
+        _say(answers, last)
+        if last != _DONE:
             break
     # Without running the clean-up of the libraries: it has nothing to save, and may hang or crash.
     answers.close()
@@ -67,11 +70,11 @@ def restrict(memory: int, processor_seconds: int, file_bytes: int) -> None:
         pass
 
 
-def _answer(file: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
+def _answer(file: dict[str, Any], folder: Path, number: int, answers: TextIO) -> dict[str, Any]:
     from schemas.errors import UnreadableFileError  # noqa: PLC0415 - after the limits
 
     try:
-        return _read(file, folder, number)
+        return _read(file, folder, number, answers)
     except UnreadableFileError as failure:
         names = ("what", "column", "value", "next_action", "rule_id")
         return {"refused": {name: getattr(failure, name) for name in names}}
@@ -81,29 +84,26 @@ def _answer(file: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
         return {"failed": type(failure).__name__}
 
 
-def _read(file: dict[str, Any], folder: Path, number: int) -> dict[str, Any]:
+def _read(file: dict[str, Any], folder: Path, number: int, answers: TextIO) -> dict[str, Any]:
     from pathlib import Path  # noqa: PLC0415 - after the limits
 
     from pipelines.ingest.readers import null_cells, read_pieces  # noqa: PLC0415
     from pipelines.ingest.readers.common import Source  # noqa: PLC0415
 
     source = Source(**{**file["source"], "null_values": tuple(file["source"]["null_values"])})
-    parts = rejects = blanks = declared = size = 0
-    notes: dict[str, str] = {}
-    for piece in read_pieces(Path(file["path"]), source, file["format"]):
-        frame, empty, words = null_cells(piece.frame, source.null_values)
+    size = 0
+    for part, piece in enumerate(read_pieces(Path(file["path"]), source, file["format"])):
+        frame, blanks, declared = null_cells(piece.frame, source.null_values)
         size += int(frame.estimated_size())
         if size > file["cells"]:
             return {"failed": "CellsLimit"}
-        frame.write_ipc(folder / f"{number}-{parts}.arrow", compression="uncompressed")
+        name = f"{number}-{part}"
+        frame.write_ipc(folder / f"{name}.arrow", compression="uncompressed")
         if piece.rejected.height:
-            piece.rejected.write_ipc(
-                folder / f"{number}-{rejects}-rejected.arrow", compression="uncompressed"
-            )
-            rejects += 1
-        parts, blanks, declared = parts + 1, blanks + empty, declared + words
-        notes |= piece.notes
-    return {"parts": parts, "rejects": rejects, "blanks": blanks, "declared": declared, "notes": notes}
+            piece.rejected.write_ipc(folder / f"{name}-rejected.arrow", compression="uncompressed")
+        facts = {"blanks": blanks, "declared": declared, "notes": dict(piece.notes)}
+        _say(answers, {"piece": name, "rejects": bool(piece.rejected.height), **facts})
+    return _DONE
 
 
 def _say(answers: TextIO, answer: dict[str, Any]) -> None:

@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from pipelines.ingest.raw import RawTable
-from pipelines.ingest.readers import is_text, open_file, opened, raw_table, read_table
+from pipelines.ingest.readers import is_text, open_file, opened, raw_piece, read_table, require_rows
 from pipelines.ingest.readers.common import Source, no_rejected, unreadable
 from pipelines.ingest.readers.limits import GIB, Limits, limits_of
 from schemas.errors import UnreadableFileError
@@ -62,7 +63,19 @@ _MAPPED_BYTES: Final = 2**24
 def read_tables(files: Sequence[tuple[Path, FileSpec]]) -> tuple[RawTable, ...]:
     """Read data files as the manifest describes them, in order; see `read_table` for what that means.
 
-    Files in a binary format are read by one other process while the text files are read here. Raises
+    Raises as `stream_tables` does.
+    """
+    pieces: list[list[RawTable]] = [[] for _ in files]
+    for number, piece in stream_tables(files):
+        pieces[number].append(piece)
+    return tuple(map(RawTable.join, pieces))
+
+
+def stream_tables(files: Sequence[tuple[Path, FileSpec]]) -> Iterator[tuple[int, RawTable]]:
+    """Read data files in order, piece by piece: the number of the file, and its next rows; see `read_table`.
+
+    Every file has at least one piece, and is as it should be when that of the next file comes, or the end.
+    Files in a binary format are read by one other process, which goes on while a piece is dealt with. Raises
     `UnreadableFileError` for the first file, in order, that cannot be used: also for one that makes the
     reading process crash (READ-CRASH) or meet a limit (READ-LIMIT).
     """
@@ -78,15 +91,15 @@ def read_tables(files: Sequence[tuple[Path, FileSpec]]) -> tuple[RawTable, ...]:
         for (path, spec), kind in zip(files, formats, strict=False)
         if isinstance(kind, str) and not is_text(kind)
     ]
-    if not binary:
-        return tuple(read_table(path, spec) for path, spec in files)
-    tables = []
-    with _reading(binary) as process:
-        for (path, spec), kind in zip(files, formats, strict=False):
+    with _reading(binary) if binary else nullcontext() as process:
+        for number, ((path, spec), kind) in enumerate(zip(files, formats, strict=False)):
             if isinstance(kind, UnreadableFileError):
                 raise kind
-            tables.append(read_table(path, spec) if is_text(kind) else process.next_table(spec, kind))
-    return tuple(tables)
+            if process is None or is_text(kind):
+                yield number, read_table(path, spec)
+            else:
+                for piece in process.next_table(spec, kind):
+                    yield number, piece
 
 
 class _ReadingProcess:
@@ -98,12 +111,29 @@ class _ReadingProcess:
         self._limits = limits
         self._done = 0
 
-    def next_table(self, spec: FileSpec, file_format: FileFormat) -> RawTable:
-        """The table of the next binary file, in the order they were asked for."""
+    def next_table(self, spec: FileSpec, file_format: FileFormat) -> Iterator[RawTable]:
+        """The table of the next binary file, in the order they were asked for, piece by piece."""
         source = Source.of(spec)
-        number, limits = self._done, self._limits[self._done]
-        answer = self._answer(source, limits)
+        limits = self._limits[self._done]
         self._done += 1
+        rows_in, seconds = 0, limits.seconds
+        while True:
+            # The clock stands while a piece is dealt with: that time is not the child's.
+            started = time.monotonic()
+            answer = self._answer(source, limits, seconds)
+            seconds -= time.monotonic() - started
+            if "piece" not in answer:
+                break
+            with opened(source):
+                piece = raw_piece(
+                    spec,
+                    file_format,
+                    (self._taken(answer["piece"]), answer["blanks"], answer["declared"]),
+                    self._taken(f"{answer['piece']}-rejected") if answer["rejects"] else no_rejected(),
+                    answer["notes"],
+                )
+            rows_in += piece.rows_in
+            yield piece
         if "refused" in answer:
             refused = answer["refused"]
             raise unreadable(
@@ -116,28 +146,24 @@ class _ReadingProcess:
             )
         if "failed" in answer:
             raise _failure(source, answer, limits)
-        with opened(source):
-            parts = [_load(self._folder / f"{number}-{part}.arrow") for part in range(answer["parts"])]
-            rejects = [
-                _load(self._folder / f"{number}-{part}-rejected.arrow") for part in range(answer["rejects"])
-            ]
-        return raw_table(
-            spec,
-            file_format,
-            pl.concat(parts),
-            pl.concat([no_rejected(), *rejects]),
-            (answer["blanks"], answer["declared"]),
-            answer["notes"],
-        )
+        require_rows(spec, rows_in)
 
-    def _answer(self, source: Source, limits: Limits) -> Mapping[str, Any]:
+    def _taken(self, name: str) -> pl.DataFrame:
+        """The rows of a file the child has written, which is removed: the next are on their way."""
+        path = self._folder / f"{name}.arrow"
+        frame = _load(path)
+        if os.name == "posix":  # elsewhere it goes with its folder: what is mapped cannot be removed
+            path.unlink()
+        return frame
+
+    def _answer(self, source: Source, limits: Limits, seconds: float) -> Mapping[str, Any]:
         late = threading.Event()
 
         def stop() -> None:
             late.set()
             self._process.kill()
 
-        timer = threading.Timer(limits.seconds, stop)
+        timer = threading.Timer(seconds, stop)
         timer.start()
         try:
             assert self._process.stdout is not None  # asked for in _reading
