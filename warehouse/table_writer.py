@@ -50,18 +50,19 @@ class TableWriter:
         self.path = path
         self._schema = pl.Schema(schema)
         self._digest = TableDigest(schema)
+        self._rows = 0
         self._waiting: list[pl.DataFrame] = []
         self._stream: _Stream | None = None
 
     def append(self, rows: pl.DataFrame) -> None:
         """The next rows, in canonical order, with the columns of the schema."""
-        self._digest.update(rows)
+        self._rows += rows.height
         if self._stream is not None:
             self._stream.put(rows)
             return
         self._waiting.append(rows)
-        if self._digest.rows > ROW_GROUP:
-            self._stream = _Stream(self.path, self._schema)
+        if self._rows > ROW_GROUP:
+            self._stream = _Stream(self.path, self._schema, self._digest)
             for frame in self._waiting:
                 self._stream.put(frame)
             self._waiting.clear()
@@ -72,8 +73,9 @@ class TableWriter:
             self._stream.finish()
         else:
             rows = pl.concat(self._waiting) if self._waiting else pl.DataFrame(schema=self._schema)
+            self._digest.update(rows)
             _sink(rows.lazy(), self.path)
-        return WrittenTable(self.path, self._digest.rows, self._digest.hexdigest())
+        return WrittenTable(self.path, self._rows, self._digest.hexdigest())
 
     def abandon(self) -> None:
         """Stop writing; what is there is no table."""
@@ -111,13 +113,14 @@ class TableWriters:
 
 
 class _Stream:
-    """A thread that writes the frames it is given to a file, and holds few of them in memory."""
+    """A thread that digests and writes the frames it is given, and holds few of them in memory."""
 
-    def __init__(self, path: Path, schema: pl.Schema) -> None:
+    def __init__(self, path: Path, schema: pl.Schema, digest: TableDigest) -> None:
         self._frames: queue.Queue[pl.DataFrame | None] = queue.Queue(_WAITING)
         self._failure: BaseException | None = None
         self._is_abandoned = threading.Event()
         self._path = path
+        self._digest = digest
         source = register_io_source(self._read, schema=schema, validate_schema=False)
         self._thread = threading.Thread(target=self._write, args=(source,), daemon=True)
         self._thread.start()
@@ -154,6 +157,7 @@ class _Stream:
                 continue
             if frame is None:
                 return
+            self._digest.update(frame)
             yield frame
 
     def _write(self, source: pl.LazyFrame) -> None:
