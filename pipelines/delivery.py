@@ -21,7 +21,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -43,7 +42,7 @@ from pipelines.verification import Difference, Source, Verification, stored_run,
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import PUBLISHED_TABLES
-from warehouse.disk import canonical_json, flush, flush_tree, sha256_file, sha256_text
+from warehouse.disk import canonical_json, new_folder, sha256_file, sha256_text
 from warehouse.run_store import RECORD_NAME, RunStore, StoredRun
 
 DELIVERY_NAME: Final = "delivery.json"
@@ -77,29 +76,8 @@ def deliver(home: Home, study_id: str, folder: Path, run_prefix: str | None = No
     run = stored_run(RunStore(home.runs), study_id, run_prefix)
     run.verify()
     target = folder.absolute()
-    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
-        raise StoreError(
-            "there is something in this place already", file=str(target), next_action="name a new folder"
-        )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".deliver-", dir=target.parent))
-    except OSError as failure:
-        raise StoreError(
-            f"the folder cannot be written ({failure.strerror})",
-            file=str(target),
-            next_action="make its parent writable, or name another",
-        ) from None
-    try:
-        delivery = _write(home, run, aside, target)
-        flush_tree(aside)
-        if target.exists():
-            target.rmdir()
-        aside.rename(target)
-        flush(target.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return delivery
+    with new_folder(target) as aside:
+        return _write(home, run, aside, target)
 
 
 def _write(home: Home, run: StoredRun, aside: Path, target: Path) -> Delivery:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,15 +43,46 @@ def file_lock(path: Path) -> Iterator[None]:
         lock = FileLock(path)
         lock.acquire()
     except OSError as failure:
-        raise StoreError(
-            f"the data home cannot be written ({failure.strerror})",
-            file=str(path.parent),
-            next_action="make the folder writable, or choose another home",
-        ) from None
+        action = "make the folder writable, or choose another home"
+        raise not_writable("the data home", path.parent, failure, action) from None
     try:
         yield
     finally:
         lock.release()
+
+
+def not_writable(what: str, place: Path, failure: OSError, next_action: str) -> StoreError:
+    """What is said where something cannot be written, with the words of the system."""
+    why = f" ({failure.strerror})" if failure.strerror else ""
+    return StoreError(f"{what} cannot be written{why}", file=str(place), next_action=next_action)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder that is there by one rename when all of it is on the disk, and for its owner only.
+
+    Gives the path to write to, beside the folder. Raises `StoreError` where there is something in the place
+    already or it cannot be written; then nothing is left of it.
+    """
+    try:
+        if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+            raise StoreError(
+                "there is something in this place already", file=str(folder), next_action="name a new folder"
+            )
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".folder-", suffix=".new", dir=folder.parent))
+        try:
+            yield aside
+            flush_tree(aside)
+            if folder.exists():
+                folder.rmdir()
+            aside.rename(folder)
+            flush(folder.parent)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as failure:
+        action = "make room, or name a folder that can be written"
+        raise not_writable("the folder", folder, failure, action) from None
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -6,8 +6,6 @@ content than the published file's, a clock. The same published content gives the
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -15,10 +13,9 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from schemas.errors import StoreError
 from schemas.registry import PUBLISHED_TABLES
 from warehouse.ddl import warehouse_key
-from warehouse.disk import flush, flush_tree
+from warehouse.disk import new_folder
 
 FORMATS: Final = ("parquet", "csv")
 
@@ -30,33 +27,14 @@ def export_tables(connection: duckdb.DuckDBPyConnection, folder: Path, style: st
     The folder appears by one rename. Raises `StoreError` where it has something in it already or cannot be
     written.
     """
-    target = folder.absolute()
-    if target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir()))):
-        raise StoreError(
-            "there is something in this place already", file=str(target), next_action="name a new folder"
-        )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=".export-", dir=target.parent))  # for its owner only
-    except OSError as failure:
-        raise _not_writable(target, failure) from None
-    try:
-        written = {}
+    written = {}
+    with new_folder(folder.absolute()) as aside:
         for declared in PUBLISHED_TABLES:
             name = declared.info().name
             order = ", ".join(f'"{part}" NULLS FIRST' for part in warehouse_key(declared))
             frame = connection.sql(f"SELECT * FROM {name} ORDER BY {order}").pl()
             write_table(frame, aside / f"{name}.{style}")
             written[name] = frame.height
-        flush_tree(aside)
-        if target.exists():
-            target.rmdir()
-        aside.rename(target)
-        flush(target.parent)
-    except OSError as failure:
-        raise _not_writable(target, failure) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return written
 
 
@@ -67,11 +45,3 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
     else:
         frame.rechunk().write_parquet(path, compression="zstd", statistics=True)
     path.chmod(0o600)
-
-
-def _not_writable(folder: Path, failure: OSError) -> StoreError:
-    return StoreError(
-        f"the folder cannot be written ({failure.strerror})",
-        file=str(folder),
-        next_action="make room, or name a folder that can be written",
-    )

@@ -37,6 +37,7 @@ from warehouse.disk import (
     file_lock,
     flush,
     make_folder,
+    not_writable,
     replace_text,
     sha256_file,
     sha256_text,
@@ -114,11 +115,8 @@ class Ledger:
             with file_lock(self.runs / ".locks" / "ledger.lock"):
                 return self._append(notes)
         except OSError as failure:
-            raise StoreError(
-                f"the ledger cannot be written ({failure.strerror})",
-                file=str(self.path),
-                next_action="check the free disk space and the permissions of the data home, then run again",
-            ) from None
+            action = "check the free disk space and the permissions of the data home, then run again"
+            raise not_writable("the ledger", self.path, failure, action) from None
 
     def _append(self, notes: Sequence[Note]) -> Entry:
         make_folder(self.runs)

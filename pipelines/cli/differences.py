@@ -9,10 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import polars as pl
-
 from pipelines.cli.failures import OK
-from pipelines.cli.mappings_compare import write_file
+from pipelines.cli.files import report_folder, write_file, write_rows
 from pipelines.cli.output import print_json, print_paragraph, print_table, visible
 from pipelines.diffs.run_diff import RunDiff
 from pipelines.home import Home, resolve_home
@@ -26,7 +24,6 @@ from pipelines.report.run_report import build_run_report
 from pipelines.report.text import render_text
 from pipelines.report.wording import cell_text
 from pipelines.run_comparisons import compare_stored_runs
-from schemas.errors import StoreError
 
 DIFFERS: Final = 1
 SHOWN: Final = 25
@@ -79,21 +76,12 @@ def _write(home: Home, diff: RunDiff, out: Path, *, show_ids: bool) -> None:
         "diff_run_transitions": diff.transitions,
         "diff_run_rows": diff.rows,
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
+    with report_folder(out):
         for name, frame in frames.items():
-            aside = out / f".{name}.parquet.new"
-            frame.rechunk().write_parquet(aside, compression="zstd", statistics=True)
-            aside.replace(out / f"{name}.parquet")
+            write_rows(out / f"{name}.parquet", frame)
         write_file(out / "report.html", render_html(document))
         write_file(out / "report.txt", render_text(document))
         write_file(out / "report.json", document_json(document))
-    except (OSError, pl.exceptions.ComputeError):
-        raise StoreError(
-            "the report cannot be written",
-            file=str(out),
-            next_action="name a folder that can be written, with --out",
-        ) from None
 
 
 def _print(document: Document, diff: RunDiff, *, show_ids: bool) -> None:

@@ -15,6 +15,7 @@ from mappings.diff import compare_releases
 from mappings.diff_text import render_diff
 from mappings.release import Release
 from pipelines.cli.failures import OK
+from pipelines.cli.files import write_file
 from pipelines.cli.mappings_check import open_release
 from pipelines.cli.output import print_json, say, visible
 from pipelines.diffs.mapping_impact import Failure, Impact, StudyInput, preview_impact
@@ -125,13 +126,6 @@ def _render(report: ImpactReport, style: str) -> str | bytes:
     if style == "xlsx":
         return render_impact_xlsx(report)
     return render_impact_text(report)
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a report whole: aside first, then one rename."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(content.encode() if isinstance(content, str) else content)
-    aside.replace(path)
 
 
 def _print_lines(text: str) -> None:

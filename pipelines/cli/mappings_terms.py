@@ -16,8 +16,8 @@ from mappings.export import render_fhir_concept_map, render_sssom
 from mappings.loader import default_release
 from mappings.lock import version
 from pipelines.cli.failures import FAILED, OK
+from pipelines.cli.files import write_file
 from pipelines.cli.mappings_check import find_folder, open_release, print_problems
-from pipelines.cli.mappings_compare import write_file
 from pipelines.cli.output import print_json, print_table, visible
 from pipelines.diffs.work_list import derive_work_list
 from pipelines.home import Home, resolve_home

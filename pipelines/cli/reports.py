@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.cli.failures import OK
-from pipelines.cli.mappings_compare import write_file
+from pipelines.cli.files import report_folder, write_file, write_rows
 from pipelines.cli.output import print_json, say, visible
 from pipelines.home import resolve_home
 from pipelines.report.document import Document, Table
@@ -23,7 +23,7 @@ from pipelines.report.html import render_html
 from pipelines.report.public import make_public
 from pipelines.report.text import render_text
 from pipelines.study_reports import make_study_report
-from schemas.errors import RegradeError, StoreError
+from schemas.errors import RegradeError
 
 CHANGED: Final = "changed_subjects"
 _TYPES: Final = {
@@ -81,16 +81,14 @@ def write_report(document: Document, folder: Path) -> list[str]:
         write_file(folder / name, content)
         written.append(name)
 
-    try:
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
+    with report_folder(folder):
+        (folder / "figures").mkdir(exist_ok=True)
         write("report.json", document_json(document))
         write("report.html", render_html(document))
         write("report.txt", render_text(document))
         changed = _changed(document)
         if changed is not None:
-            aside = folder / f".{CHANGED}.parquet.new"
-            changed.rechunk().write_parquet(aside, compression="zstd", statistics=True)
-            aside.replace(folder / f"{CHANGED}.parquet")
+            write_rows(folder / f"{CHANGED}.parquet", changed)
             written.append(f"{CHANGED}.parquet")
         can_draw_png = True
         for name, drawing in figure_files(document):
@@ -101,12 +99,6 @@ def write_report(document: Document, folder: Path) -> list[str]:
                 except RegradeError as missing:
                     can_draw_png = False
                     say(f"regrade: no PNG files: {missing}")
-    except (OSError, pl.exceptions.ComputeError):
-        raise StoreError(
-            "the report cannot be written",
-            file=str(folder),
-            next_action="name a folder that can be written, with --out",
-        ) from None
     return written
 
 

@@ -33,7 +33,7 @@ from warehouse.run_store import RunStore
 OUT = "out"
 """Folder of a home where a command is told to write."""
 _APART = {".locks", ".work", "ledger.jsonl", "ledger.head"}
-_TEMPORARY = (".publish-*", "**/.*.new", "**/*.new", "runs/.work/*/*", "runs/.mappings/.*", "**/.export-*")
+_TEMPORARY = (".publish-*", "**/.*.new", "**/*.new", "runs/.work/*/*", "runs/.mappings/.*")
 
 
 @dataclass(frozen=True)
