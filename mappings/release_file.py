@@ -7,6 +7,7 @@ known is an error, so that a mistyped `sign_offs` never passes for none.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,12 @@ def read_release_file(path: Path) -> ReleaseFile:
 
     Raises `ReleaseError` naming the key and the next action.
     """
-    name = f"{path.parent.name}/{path.name}"
+    return _check(f"{path.parent.name}/{path.name}", read_start(path))
+
+
+@functools.lru_cache(maxsize=32)
+def _check(name: str, content: bytes) -> ReleaseFile:
+    """The same bytes are parsed once: a run asks for them when it loads its release and when it publishes."""
 
     def refuse(what: str, key: str | None = None, value: object = None) -> ReleaseError:
         return ReleaseError(
@@ -90,7 +96,7 @@ def read_release_file(path: Path) -> ReleaseFile:
         )
 
     try:
-        loaded = parse_plain_yaml(read_start(path))
+        loaded = parse_plain_yaml(content)
     except PlainYamlError as fault:
         line = "" if fault.line is None else f" (line {fault.line})"
         raise refuse(f"{fault.what}{line}") from None

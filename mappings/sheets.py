@@ -188,18 +188,16 @@ def _cell_problems(sheet: Sheet, table: type[Table]) -> Iterator[Problem]:
         elif schema[name].is_integer():
             yield from _grade_problems(sheet, column, ~cells.str.contains(r"^[0-5]$") & ~blank)
         for check in declared.checks:
-            known = check.statistics or {}
-            if "allowed_values" in known:
-                allowed = sorted(map(str, known["allowed_values"]))
+            if check.name == "isin":
+                allowed = sorted(check.bound)
                 wrong = ~cells.is_in(allowed) & ~blank
                 what = f"the cell is none of {', '.join(allowed)}"
                 yield from sheet.problems("MAP-CELL-VOCABULARY", what, column, wrong, kind="form")
-            elif "pattern" in known:
-                pattern = getattr(known["pattern"], "pattern", known["pattern"])
-                wrong = ~cells.str.contains(pattern) & ~blank
-                what = f"the cell does not match {pattern}"
+            elif check.name == "str_matches":
+                wrong = ~cells.str.contains(check.bound) & ~blank
+                what = f"the cell does not match {check.bound}"
                 yield from sheet.problems("MAP-CELL-VOCABULARY", what, column, wrong, kind="form")
-            elif known.get("min_value") == 1:
+            elif (check.name, check.bound) == ("greater_than_or_equal_to", 1):
                 yield from sheet.problems(
                     "MAP-CELL-GRADE", "a source grade is 1 to 5", column, cells == "0", kind="form"
                 )

@@ -8,6 +8,7 @@ first where they are not there yet. Either way the last stage seals the run.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -198,8 +199,12 @@ def code_version() -> str:
     return project_version(_CODE_ROOT) or importlib.metadata.version(PROJECT_NAME)
 
 
+@functools.cache
 def code_sha256() -> str:
-    """sha256 over names and sources of the pure rooms; line ends do not count."""
+    """sha256 over names and sources of the pure rooms; line ends do not count.
+
+    Read once in a process, whose modules stay what they were when it started.
+    """
     return sources_sha256(_CODE_ROOT)
 
 

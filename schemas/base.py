@@ -1,19 +1,17 @@
 """One way to declare a table and to bring a frame into its canonical form.
 
-A `Table` is a Pandera model whose columns stand in warehouse order and carry a description, their
-CDISC origin and, where null is allowed, what null means. Checks, DuckDB DDL with comments, Dagster
-columns and the data dictionary are all derived from it and from nothing else.
+A `Table` declares its columns in warehouse order with their checks, a description, their CDISC origin and,
+where null is allowed, what null means. The Pandera schema (`schemas.pandera_checks`), DuckDB DDL with
+comments, Dagster columns and the data dictionary are all derived from it and from nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
 
-import pandera.polars as pa
 import polars as pl
-from pandera.api.polars.components import Column
 
 from schemas.errors import SchemaError
 
@@ -21,20 +19,62 @@ SEPARATOR = "|"
 """Joins the parts of a list kept in one text column; parts are codes and never contain it."""
 
 
+@dataclass(frozen=True)
+class Check:
+    """A check of a column: its name in Pandera, and the bound, pattern or values it holds cells against."""
+
+    name: str
+    bound: Any
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as declared. `null_means` is None where no null is allowed."""
+
+    dtype: pl.DataType
+    description: str
+    origin: str
+    null_means: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def nullable(self) -> bool:
+        """A cell may be null."""
+        return self.null_means is not None
+
+
+@dataclass(frozen=True)
+class _Declaration:
+    """A column before its type is known, which is the annotation beside it."""
+
+    description: str
+    origin: str
+    null_means: str | None
+    checks: tuple[Check, ...]
+
+
 def column(
     description: str,
     *,
     origin: str = "derived",
     null: str | None = None,
-    **checks: Any,
+    ge: int | None = None,
+    le: int | None = None,
+    isin: Sequence[str] | None = None,
+    str_matches: str | None = None,
 ) -> Any:
-    """Declare a column; `null` says what a null means and makes the column nullable."""
-    return pa.Field(
-        description=description,
-        nullable=null is not None,
-        metadata={"origin": origin, "null_means": null},
-        **checks,
-    )
+    """Declare a column; `null` says what a null means and makes the column nullable.
+
+    `str_matches` is held against the beginning of a text.
+    """
+    checks = {
+        "greater_than_or_equal_to": ge,
+        "less_than_or_equal_to": le,
+        "isin": isin,
+        "str_matches": str_matches,
+    }
+    known = tuple(Check(name, bound) for name, bound in checks.items() if bound is not None)
+    return _Declaration(description, origin, null, known)
 
 
 @dataclass(frozen=True)
@@ -47,12 +87,8 @@ class TableInfo:
     run_scoped: bool
 
 
-class Table(pa.DataFrameModel):
+class Table:
     """Base of every table; `@table` gives a subclass its name, its body declares columns in order."""
-
-    class Config:
-        strict = True
-        coerce = False
 
     @classmethod
     def info(cls) -> TableInfo:
@@ -60,21 +96,19 @@ class Table(pa.DataFrameModel):
         return _DECLARED[cls]
 
     @classmethod
-    def declared_columns(cls) -> dict[str, Column]:
+    def declared_columns(cls) -> Mapping[str, Column]:
         """Columns in warehouse order."""
-        return cast("dict[str, Column]", cls.to_schema().columns)
+        if cls not in _COLUMNS:
+            _COLUMNS[cls] = _columns_of(cls)
+        return _COLUMNS[cls]
 
     @classmethod
     def polars_schema(cls) -> dict[str, pl.DataType]:
         """Column name to polars dtype, in warehouse order."""
-        schema: dict[str, pl.DataType] = {}
-        for name, declared in cls.declared_columns().items():
-            dtype = cast("Any", declared.dtype).type
-            schema[name] = dtype() if isinstance(dtype, type) else dtype
-        return schema
+        return {name: declared.dtype for name, declared in cls.declared_columns().items()}
 
     @classmethod
-    def empty(cls) -> pl.DataFrame:  # type: ignore[override]  # pandera types its own as a wrapper
+    def empty(cls) -> pl.DataFrame:
         """A frame with the declared columns and no rows."""
         return pl.DataFrame(schema=cls.polars_schema())
 
@@ -115,26 +149,28 @@ class Table(pa.DataFrameModel):
         result = cls.canonicalise(frame)
         # Columns and types are right by now. Pandera is asked only where a value breaks a declared check: it
         # looks at one column after another, which takes longer than all the rest of a small study.
-        if cls.holds(result):
+        if cls.holds(result) or (failures := cls.find_failures(result)) is None:
             return result
-        try:
-            cls.validate(result, lazy=True)
-        except pa.errors.SchemaErrors as failure:
-            cases = failure.failure_cases.group_by("column", "check").len().sort("column", "check")
-            listed = "; ".join(f"{c}: {k} ({n} rows)" for c, k, n in cases.iter_rows())
-            raise SchemaError(
-                f"{cls.info().name} breaks its own schema: {listed}",
-                next_action="report this defect; nothing was published",
-            ) from None
-        return result
+        cases = failures.group_by("column", "check").len().sort("column", "check")
+        listed = "; ".join(f"{c}: {k} ({n} rows)" for c, k, n in cases.iter_rows())
+        raise SchemaError(
+            f"{cls.info().name} breaks its own schema: {listed}",
+            next_action="report this defect; nothing was published",
+        )
 
     @classmethod
     def holds(cls, frame: pl.DataFrame) -> bool:
-        """Every declared check of every column holds, as far as checks are known here by name."""
+        """Every declared check of every column holds."""
         if cls not in _CONDITIONS:
             _CONDITIONS[cls] = compile_checks(cls.declared_columns())
-        conditions = _CONDITIONS[cls]
-        return conditions is not None and all(frame.select(conditions).row(0))
+        return all(frame.select(_CONDITIONS[cls]).row(0))
+
+    @classmethod
+    def find_failures(cls, frame: pl.DataFrame) -> pl.DataFrame | None:
+        """What Pandera says of a frame: `schemas.pandera_checks.find_failures`."""
+        from schemas.pandera_checks import find_failures  # noqa: PLC0415 - most runs never ask it
+
+        return find_failures(cls.declared_columns(), frame)
 
 
 def is_rising(frame: pl.DataFrame, keys: list[str]) -> bool:
@@ -191,25 +227,45 @@ def repeats_key(frame: pl.DataFrame, keys: list[str]) -> pl.Series:
     return ranks.is_in(ordered.filter(ordered.diff() == 0).implode())
 
 
-def compile_checks(columns: dict[str, Column]) -> list[pl.Expr] | None:
-    """One truth per column and check, for whole frames with rows; None where a check is not known here."""
+def compile_checks(columns: Mapping[str, Column]) -> list[pl.Expr]:
+    """One truth per column and check, for whole frames with rows."""
     conditions = []
     for name, declared in columns.items():
         if not declared.nullable:
             conditions.append((pl.col(name).null_count() == 0).alias(f"{name} null"))
         for check in declared.checks:
-            known = _KNOWN_CHECKS.get(check.name)
-            if known is None or len(check.statistics) != 1:
-                return None
-            (value,) = check.statistics.values()
-            conditions.append(known(pl.col(name), value).fill_null(value=True).alias(f"{name} {check.name}"))
+            holds = _CHECKS[check.name](pl.col(name), check.bound)
+            conditions.append(holds.fill_null(value=True).alias(f"{name} {check.name}"))
     return conditions
 
 
-_KNOWN_CHECKS: dict[str | None, Callable[[pl.Expr, Any], pl.Expr]] = {
+def _columns_of(declared: type[Table]) -> Mapping[str, Column]:
+    """Columns of a table, those it inherits first; one declared again keeps its place."""
+    names = {
+        name: declaration
+        for each in reversed(declared.__mro__)
+        for name, declaration in vars(each).items()
+        if isinstance(declaration, _Declaration)
+    }
+    hints = get_type_hints(declared, include_extras=True)
+    return {
+        name: Column(_polars_type(hints[name]), each.description, each.origin, each.null_means, each.checks)
+        for name, each in names.items()
+    }
+
+
+def _polars_type(hint: Any) -> pl.DataType:
+    """The type of an annotation: one of Python's, one of polars, or `Annotated` with its parameters."""
+    if hint in _PYTHON_TYPES:
+        return _PYTHON_TYPES[hint]
+    made, *parameters = get_args(hint) or (hint,)
+    return cast("pl.DataType", made(*parameters))
+
+
+_PYTHON_TYPES: Final[Mapping[object, pl.DataType]] = {str: pl.String(), bool: pl.Boolean()}
+_CHECKS: Final[Mapping[str, Callable[[pl.Expr, Any], pl.Expr]]] = {
     "greater_than_or_equal_to": lambda cells, bound: cells.min() >= bound,
     "less_than_or_equal_to": lambda cells, bound: cells.max() <= bound,
-    "less_than": lambda cells, bound: cells.max() < bound,
     "isin": lambda cells, allowed: cells.is_in(list(allowed)).all(),
     "str_matches": lambda cells, pattern: cells.unique().str.contains(f"^(?:{pattern})").all(),
 }
@@ -218,9 +274,10 @@ _KNOWN_CHECKS: dict[str | None, Callable[[pl.Expr, Any], pl.Expr]] = {
 
 T = TypeVar("T", bound=Table)
 _DECLARED: dict[type[Table], TableInfo] = {}
+_COLUMNS: dict[type[Table], Mapping[str, Column]] = {}
+_CONDITIONS: dict[type[Table], list[pl.Expr]] = {}
 _RANKED_ROWS = 50_000
 _RANK = "__rank"
-_CONDITIONS: dict[type[Table], list[pl.Expr] | None] = {}
 
 
 def table(

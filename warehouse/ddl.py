@@ -73,12 +73,11 @@ def table_comment(declared: type[Table]) -> str:
 def column_comment(declared: type[Table], name: str) -> str:
     """Description of a column, what null means where it may be null, and its CDISC origin."""
     spec = declared.declared_columns()[name]
-    metadata = spec.metadata or {}
-    parts = [str(spec.description).rstrip(".") + "."]
-    if metadata.get("null_means"):
-        parts.append(f"Null: {metadata['null_means']}.")
-    if metadata.get("origin") not in (None, "derived"):
-        parts.append(f"Origin: {metadata['origin']}.")
+    parts = [spec.description.rstrip(".") + "."]
+    if spec.null_means:
+        parts.append(f"Null: {spec.null_means}.")
+    if spec.origin != "derived":
+        parts.append(f"Origin: {spec.origin}.")
     return " ".join(parts)
 
 

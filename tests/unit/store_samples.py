@@ -36,8 +36,8 @@ def sample_frame(declared: type[Table], study_id: str, rows: int = 3) -> pl.Data
     for name, spec in declared.declared_columns().items():
         limits: dict[str, Any] = {}
         for check in spec.checks:
-            limits |= check.statistics or {}
-        codes = list(limits.get("allowed_values", ()))
+            limits[check.name] = check.bound
+        codes = list(limits.get("isin", ()))
         if codes and name in declared.info().key:
             values = [codes[row % len(codes)] for row in range(rows)]
         else:
@@ -53,21 +53,23 @@ def _value(dtype: pl.DataType, limits: dict[str, Any], row: int, name: str, stud
         return study_id
     if name == "release_id":
         return "1.0.0"
-    if "allowed_values" in limits:
-        return next(iter(limits["allowed_values"]))
+    if "isin" in limits:
+        return next(iter(limits["isin"]))
     if dtype.is_integer():
-        return min(int(limits.get("min_value", 0)) + row, int(limits.get("max_value", 99)))
+        return min(
+            int(limits.get("greater_than_or_equal_to", 0)) + row, int(limits.get("less_than_or_equal_to", 99))
+        )
     if dtype == pl.Float64:
-        return float(limits.get("min_value", 0)) + row / 8
+        return float(limits.get("greater_than_or_equal_to", 0)) + row / 8
     if dtype == pl.Boolean:
         return True
-    if "\\d{4}-" in str(limits.get("pattern", "")):
+    if "\\d{4}-" in str(limits.get("str_matches", "")):
         return f"2017-03-0{1 + row}"
     if isinstance(dtype, pl.Datetime):
         return datetime(2017, 3, 1 + row, 12)
     if dtype == pl.Date:
         return date(2017, 3, 1 + row)
-    return f"{name}_{row}" if "pattern" not in limits else f"{name}{row}"
+    return f"{name}_{row}" if "str_matches" not in limits else f"{name}{row}"
 
 
 def sample_stages(study_id: str, release_id: str = "1.0.0") -> dict[str, dict[str, pl.DataFrame]]:
