@@ -34,7 +34,12 @@ def close_to_others(folder: Path) -> None:
 
 def is_open_to_others(path: Path) -> bool:
     """Whether group or others have any right on it. Raises `OSError` where it cannot be looked at."""
-    return os.name == "posix" and bool(stat.S_IMODE(path.stat().st_mode) & _OTHERS)
+    return is_mode_open(path.stat().st_mode)
+
+
+def is_mode_open(mode: int) -> bool:
+    """Whether a mode gives group or others any right; False where the system has no such rights."""
+    return os.name == "posix" and bool(stat.S_IMODE(mode) & _OTHERS)
 
 
 def mending(*paths: Path) -> str:

@@ -128,6 +128,19 @@ class Home:
         return self.dagster
 
 
+def given_path(text: str | Path, named_by: str) -> Path:
+    """A path as somebody gave it, `~` for a home. Raises `StoreError` where the system knows no such home."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise StoreError(
+            "it names the home of a user the system does not know",
+            file=named_by,
+            value=str(text),
+            next_action="write the path in full",
+        ) from None
+
+
 def resolve_home(option: str | Path | None = None) -> Home:
     """The data home: the option, else REGRADE_HOME, else `warehouse/` of the checkout this runs from.
 
@@ -136,7 +149,7 @@ def resolve_home(option: str | Path | None = None) -> Home:
     """
     chosen = option if option not in (None, "") else os.environ.get(ENVIRONMENT_VARIABLE, "").strip()
     if chosen:
-        root = Path(chosen).expanduser().resolve()
+        root = _resolved(given_path(chosen, "--home" if option else ENVIRONMENT_VARIABLE))
         if checkout_root() is None and root.is_relative_to(_CODE_ROOT / "warehouse"):
             raise StoreError(
                 "the data home is inside the installed program",
@@ -165,6 +178,17 @@ def project_version(root: Path) -> str | None:
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return None
     return str(project["version"]) if project.get("name") == PROJECT_NAME else None
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # Python up to 3.12 says the latter of links that lead to themselves
+        raise StoreError(
+            "the data home cannot be found: its path goes round in links or cannot be looked at",
+            file=str(path),
+            next_action=f"name another with --home or {ENVIRONMENT_VARIABLE}",
+        ) from None
 
 
 def _not_writable(folder: Path, failure: OSError | None) -> StoreError:

@@ -15,49 +15,42 @@ import secrets
 from pathlib import Path
 from typing import Final
 
-from pipelines.access import FOLDER_MODE, is_open_to_others, mending
-from pipelines.home import Home
+from pipelines.access import FOLDER_MODE
+from pipelines.home import Home, given_path
+from pipelines.secret_key import key_of_file, key_of_variable
 from schemas.errors import StoreError
 
 ENVIRONMENT_VARIABLE: Final = "REGRADE_PSEUDONYM_KEY"
 FILE_NAME: Final = "pseudonym.key"
-SHORTEST: Final = 16
-"""Characters of a key; a shorter one could be guessed."""
+_CONFIGURATION: Final = "XDG_CONFIG_HOME"
+_WHAT: Final = "the key of subject pseudonyms"
+_MEND: Final = f"make it readable and the folder writable for you, or set {ENVIRONMENT_VARIABLE}"
 
 
 def read_key(home: Home) -> bytes:
     """The key: REGRADE_PSEUDONYM_KEY, else the key file, which is made at first need.
 
-    Raises `StoreError` for a key that is too short, or a file that others can read, or that cannot be read
-    or written.
+    Raises `StoreError` for a key that `pipelines.secret_key` does not take, and a file that cannot be made.
     """
-    given = os.environ.get(ENVIRONMENT_VARIABLE, "").strip()
-    if given:
-        return _checked(given, ENVIRONMENT_VARIABLE)
+    given = key_of_variable(_WHAT, ENVIRONMENT_VARIABLE)
+    if given is not None:
+        return given.encode()
     path = key_path(home)
     try:
         if not path.is_file():
             _make(path)
-        if is_open_to_others(path):
-            raise StoreError(
-                "others on this machine can read the key of subject pseudonyms",
-                file=str(path),
-                next_action=f"{mending(path)}; if somebody may have read it, delete it: a new one is made",
-            )
-        return _checked(path.read_text(encoding="utf-8").strip(), str(path))
-    except (OSError, UnicodeDecodeError):
+    except OSError as failure:
         raise StoreError(
-            "the key of subject pseudonyms cannot be read or made",
-            file=str(path),
-            next_action=f"make the folder writable, or set {ENVIRONMENT_VARIABLE}",
+            f"{_WHAT} cannot be made ({failure.strerror})", file=str(path), next_action=_MEND
         ) from None
+    return key_of_file(_WHAT, path, _MEND).encode()
 
 
 def key_path(home: Home) -> Path:
     """Where the key file is: in the data home, or in the user's configuration if a repository holds that."""
     if any((folder / ".git").exists() for folder in (home.root, *home.root.parents)):
-        configuration = os.environ.get("XDG_CONFIG_HOME", "").strip() or "~/.config"
-        return Path(configuration).expanduser() / "icans-regrade" / FILE_NAME
+        configuration = os.environ.get(_CONFIGURATION, "").strip() or "~/.config"
+        return given_path(configuration, _CONFIGURATION) / "icans-regrade" / FILE_NAME
     return home.root / FILE_NAME
 
 
@@ -73,13 +66,3 @@ def _make(path: Path) -> None:
             path.hardlink_to(aside)
     finally:
         aside.unlink()
-
-
-def _checked(key: str, source: str) -> bytes:
-    if len(key) < SHORTEST:
-        raise StoreError(
-            f"the key of subject pseudonyms has fewer than {SHORTEST} characters",
-            file=source,
-            next_action="use a longer random text, the same for reports that shall be linked",
-        )
-    return key.encode()

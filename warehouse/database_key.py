@@ -1,9 +1,9 @@
 """The key of an encrypted warehouse file, and what DuckDB needs to write and open one.
 
-What may live here: finding the key, and the SQL options it becomes. What may not: pseudonyms
-(`pipelines.pseudonym_key`), queries. The key comes from the environment or from a file that only its owner
-can read, never from a command line, and is part of no record: not of the content key, a seal, the ledger or a
-message.
+What may live here: where the key is, and the SQL options it becomes. What may not: reading one
+(`pipelines.secret_key`), pseudonyms, queries. The key comes from the environment or from a file that only its
+owner can read, never from a command line, and is part of no record: not of the content key, a seal, the
+ledger or a message.
 
 DuckDB encrypts with AES-256-GCM in the storage format of 1.4, so clients before 1.4 cannot open such a file.
 The library in its wheel decrypts; to encrypt it would draw nonces from a generator that is not made for that,
@@ -20,14 +20,14 @@ from typing import Final
 
 import duckdb
 
-from pipelines.access import is_open_to_others, mending
+from pipelines.home import given_path
+from pipelines.secret_key import key_of_file, key_of_variable, setting
 from schemas.errors import StoreError
 
 KEY_VARIABLE: Final = "REGRADE_DATABASE_KEY"
 FILE_VARIABLE: Final = "REGRADE_DATABASE_KEY_FILE"
 CRYPTO_VARIABLE: Final = "REGRADE_DATABASE_CRYPTO"
-SHORTEST: Final = 16
-"""Characters of a key; a shorter one could be guessed."""
+_WHAT: Final = "the key of the warehouse file"
 PLAIN_STORAGE: Final = "v1.2.0"
 """DuckDB 1.2 and later can open the file; 2.0's own default would lock out every 1.x client."""
 ENCRYPTED_STORAGE: Final = "v1.4.0"
@@ -49,45 +49,20 @@ class DatabaseKey:
 def read_database_key() -> DatabaseKey | None:
     """The key of the environment; None where the file shall be plain.
 
-    Raises `StoreError` for a key that is too short, two keys, or a file others can read.
+    Raises `StoreError` for two keys, and for one that `pipelines.secret_key` does not take.
     """
-    given = os.environ.get(KEY_VARIABLE, "").strip()
-    named = os.environ.get(FILE_VARIABLE, "").strip()
-    if given and named:
+    named = setting(FILE_VARIABLE)
+    if named is not None and setting(KEY_VARIABLE) is not None:
         raise StoreError(
             f"{KEY_VARIABLE} and {FILE_VARIABLE} are both set",
             next_action="keep one of them, unset the other",
         )
-    if given:
-        return _checked(given, KEY_VARIABLE)
-    return _from_file(Path(named).expanduser()) if named else None
-
-
-def _from_file(path: Path) -> DatabaseKey:
-    try:
-        if is_open_to_others(path):
-            raise StoreError(
-                "others on this machine can read the key of the warehouse file",
-                file=str(path),
-                next_action=mending(path),
-            )
-        return _checked(path.read_text(encoding="utf-8").strip(), str(path))
-    except (OSError, UnicodeDecodeError):
-        raise StoreError(
-            "the key of the warehouse file cannot be read",
-            file=str(path),
-            next_action=f"correct {FILE_VARIABLE}, or make the file readable for you alone",
-        ) from None
-
-
-def _checked(key: str, source: str) -> DatabaseKey:
-    if len(key) < SHORTEST or any(character < " " for character in key):
-        raise StoreError(
-            f"the key of the warehouse file has fewer than {SHORTEST} characters, or line breaks",
-            file=source,
-            next_action="use one line of longer random text",
-        )
-    return DatabaseKey(key)
+    if named is None:
+        text = key_of_variable(_WHAT, KEY_VARIABLE)
+    else:
+        action = f"correct {FILE_VARIABLE}, or make the file readable for you alone"
+        text = key_of_file(_WHAT, given_path(named, FILE_VARIABLE), action)
+    return None if text is None else DatabaseKey(text)
 
 
 def storage_version(key: DatabaseKey | None) -> str:

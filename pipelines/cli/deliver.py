@@ -13,7 +13,7 @@ from pipelines.cli.failures import OK
 from pipelines.cli.output import SHORT, print_json, say, visible
 from pipelines.cli.query import connect
 from pipelines.delivery import DELIVERY_NAME, deliver
-from pipelines.home import Home, resolve_home
+from pipelines.home import Home, given_path, resolve_home
 from schemas.errors import StoreError
 from warehouse.database_seal import read_seal
 from warehouse.disk import sha256_file
@@ -31,7 +31,7 @@ def run_deliver(
 ) -> int:
     """Write the delivered folder and say what is in it and what is not."""
     home = resolve_home(home_option)
-    done = deliver(home, study_id, folder.expanduser(), run_prefix)
+    done = deliver(home, study_id, given_path(folder, "FOLDER"), run_prefix)
     _record(
         home,
         reason,
@@ -62,18 +62,18 @@ def run_export(
     home_option: str | None, folder: Path, style: str, as_json: bool, reason: str | None = None
 ) -> int:
     """Write every published table as one file and say where."""
-    home = resolve_home(home_option)
+    home, folder = resolve_home(home_option), given_path(folder, "FOLDER").absolute()
     with connect(home) as connection:
         seal = read_seal(home)
-        written = export_tables(connection, folder.expanduser(), style)
+        written = export_tables(connection, folder, style)
     key = None if seal is None else seal.content_key
     _record(home, reason, Note("exported", {"content_key": key, "format": style, "tables": len(written)}))
     if as_json:
-        print_json({"folder": str(folder.expanduser().absolute()), "format": style, "tables": dict(written)})
+        print_json({"folder": str(folder), "format": style, "tables": dict(written)})
         return OK
     rows = sum(written.values())
     print(f"exported: {len(written)} tables, {rows} rows, as {style}")
-    print(f"folder    {visible(folder.expanduser().absolute())}  (readable by its owner only)")
+    print(f"folder    {visible(folder)}  (readable by its owner only)")
     return OK
 
 

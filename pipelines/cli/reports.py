@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.cli.failures import OK
 from pipelines.cli.files import report_folder, write_file, write_rows
 from pipelines.cli.output import print_json, say, visible
-from pipelines.home import resolve_home
+from pipelines.home import given_path, resolve_home
 from pipelines.report.document import Document, Table
 from pipelines.report.document_file import document_json, read_document
 from pipelines.report.figures import figure_files, render_png, render_svg
@@ -48,7 +48,7 @@ def run_report(
 ) -> int:
     """Make the report, or read it back from its JSON, and print it or write it into a folder."""
     if source is not None:
-        document = read_document(source.expanduser())
+        document = read_document(given_path(source, "--from"))
         document = make_public(document) if public else document
     else:
         home = resolve_home(home_option)
@@ -59,7 +59,7 @@ def run_report(
         else:
             sys.stdout.write(render_text(document))
         return OK
-    folder = out.expanduser()
+    folder = given_path(out, "--out")
     written = write_report(document, folder)
     if as_json:
         print_json({"folder": str(folder.absolute()), "files": written, "subject_ids": document.subject_ids})

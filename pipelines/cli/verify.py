@@ -13,7 +13,7 @@ from typing import Final
 from pipelines.cli.failures import NOT_COMPUTED, OK
 from pipelines.cli.output import SHORT, print_json, visible
 from pipelines.delivery import DELIVERY_NAME, verify_delivery
-from pipelines.home import Home, resolve_home
+from pipelines.home import Home, given_path, resolve_home
 from pipelines.verification import Difference, Verification, verify_home_run
 from schemas.errors import RegradeError, StoreError
 
@@ -33,7 +33,7 @@ def run_verify(home_option: str | None, what: str, run_prefix: str | None, as_js
 
 
 def _verify(home_option: str | None, what: str, run_prefix: str | None) -> Verification:
-    folder = Path(what).expanduser()
+    folder = given_path(what, "STUDY or FOLDER")
     if (folder / DELIVERY_NAME).is_file():
         if run_prefix is not None:
             raise RegradeError("a delivered folder holds one run", next_action="leave --run out")

@@ -104,3 +104,18 @@ def test_the_dagster_home_gets_the_shipped_configuration_once(tmp_path: Path) ->
     configuration.write_text("# edited\n")
     home.ensure_dagster()
     assert configuration.read_text() == "# edited\n"
+
+
+@pytest.mark.parametrize("given", ["~nobody-of-that-name/home", "round"])
+def test_a_home_that_no_path_leads_to_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "round").symlink_to("round")
+    for option, variable in ((given, ""), (None, given)):
+        monkeypatch.setenv("REGRADE_HOME", variable)
+        with pytest.raises(
+            StoreError, match=r"a user the system does not know|goes round in links"
+        ) as raised:
+            resolve_home(option)
+        assert raised.value.next_action
