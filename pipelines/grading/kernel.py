@@ -19,14 +19,15 @@ from pipelines.grading.subject_results import grade_subjects
 from schemas.base import SEPARATOR
 from schemas.courses import CoreCourseSummary, CoreSubjectCourses
 from schemas.frames import Frames, Sources
+from schemas.in_order import in_order
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.registry import GRADED_TABLES
 from schemas.results import CoreIncidence, CoreStudies, CoreUnmappedTerms
 
 INFUSED = "infused subjects"
 REPORTED = "subjects with a reported event"
-BATCH_ROWS: Final = 500_000
-"""Adverse-event and assessment rows graded at a time: memory follows this, not the size of the study."""
+BATCH_ROWS: Final = 250_000
+"""Adverse-event and assessment rows of a batch: memory follows this, not the size of the study."""
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
 OF_SUBJECT: Final = tuple(table for table in GRADED_TABLES if table not in OF_STUDY)
@@ -61,10 +62,13 @@ def grade_parts(
 
     With each, core_unmapped_terms of these subjects, as they come.
     """
-    for batch in split_subjects(checked, batch_rows):
-        results = grade_subjects(batch, release, manifest)
+
+    def grade(batch: Sources) -> dict[str, pl.DataFrame]:
+        results = grade_subjects(collect_batch(batch), release, manifest)
         part = {table.info().name: table.require(results[table.info().name]) for table in OF_SUBJECT}
-        yield part | {"core_unmapped_terms": results["core_unmapped_terms"]}
+        return part | {"core_unmapped_terms": results["core_unmapped_terms"]}
+
+    return in_order(grade, split_subjects(checked, batch_rows))
 
 
 def finish_parts(
@@ -98,8 +102,11 @@ def combine_parts(
     return {name: pl.concat(frames, rechunk=True) for name, frames in found.items()}
 
 
-def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Frames]:
-    """The tables in batches of whole subjects, in the order of their ids; at least one batch."""
+def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Sources]:
+    """The tables in batches of whole subjects, in the order of their ids; at least one batch.
+
+    Nothing of a batch is read before it is collected.
+    """
     tables = {name: table.lazy() for name, table in checked.items()}
     ids = [tables[name].select("subject_id") for name in ("core_adverse_events", "core_assessments")]
     counts = (
@@ -114,12 +121,17 @@ def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Frames]:
         .collect()
     )
     if counts.height < 2:
-        yield {name: table.collect() for name, table in tables.items()}
+        yield tables
         return
     of_subjects = {name: table for name, table in tables.items() if "subject_id" in table.collect_schema()}
     for first, last in counts.select("first", "last").iter_rows():
         mine = pl.col("subject_id").is_between(pl.lit(first), pl.lit(last))
-        yield {name: table.filter(mine).collect() for name, table in of_subjects.items()}
+        yield {name: table.filter(mine) for name, table in of_subjects.items()}
+
+
+def collect_batch(batch: Sources) -> Frames:
+    """The tables of a batch in memory."""
+    return {name: table.lazy().collect() for name, table in batch.items()}
 
 
 def _sum_unmapped(parts: list[pl.DataFrame]) -> pl.DataFrame:

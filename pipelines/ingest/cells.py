@@ -34,14 +34,29 @@ _NEVER_EMPTIED: Final = ("adverse_events", "subjects")
 Reader = Callable[..., tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class WholeFile:
+    """All rows of a file that is staged piece by piece: what a column holds is said by all of them."""
+
+    rows: pl.LazyFrame
+    _texts: dict[str, pl.Series] = field(default_factory=dict)
+
+    def texts(self, spec: FileSpec, column: str) -> pl.Series:
+        """The cleaned texts of a column, read once however many pieces ask."""
+        if column not in self._texts:
+            kept = self.rows.filter(_where(spec, self.rows.collect_schema().names()))
+            self._texts[column] = clean_cells(kept.select(pl.col(column).unique()).collect().to_series())
+        return self._texts[column]
+
+
 @dataclass
 class FileCells:
     """One file on its way to a staged table: cleaned texts per field, and what could not be read.
 
     `frame` holds `source_file`, `source_row` and one text column per field of the role (null: no
     column, or nothing but blanks in the cell); typed columns are added to it. `problems` and `findings`
-    collect what `core_parse_problems` and `core_findings` will say about it. Where `table` is a piece of a
-    file, `whole` has the rows of all its pieces: what a column holds is said by all of them.
+    collect what `core_parse_problems` and `core_findings` will say about it. `whole` is given where `table`
+    is a piece of a file.
     """
 
     table: RawTable
@@ -50,7 +65,7 @@ class FileCells:
     columns: dict[str, str]
     frame: pl.DataFrame
     filtered: int
-    whole: pl.LazyFrame | None = None
+    whole: WholeFile | None = None
     rows_in: int = field(init=False)
     cells_in: int = field(init=False)
     problems: list[pl.DataFrame] = field(default_factory=list)
@@ -134,9 +149,7 @@ class FileCells:
         """The texts of a field in the whole file."""
         if self.whole is None or name not in self.columns:
             return distinct.get_column(name).unique()
-        spec, names = self.table.spec, self.table.frame.columns
-        texts = self.whole.filter(_where(spec, names)).select(pl.col(self.columns[name]).unique())
-        return clean_cells(texts.collect().to_series())
+        return self.whole.texts(self.table.spec, self.columns[name])
 
     def _extra(self, alias: str, column: str | None) -> str | None:
         """Add a companion column of the file to the frame under `alias`."""
@@ -315,11 +328,11 @@ def require_kept_rows(spec: FileSpec, files: Sequence[FileCells]) -> None:
 
 
 def open_file(
-    table: RawTable, manifest: StudyManifest, table_name: str, whole: pl.LazyFrame | None = None
+    table: RawTable, manifest: StudyManifest, table_name: str, whole: WholeFile | None = None
 ) -> FileCells:
     """Resolve the columns of a file, apply its `where` filter and clean the texts of its fields.
 
-    `whole` has all rows of the file where `table` is a piece of it. Raises `ManifestError` when a column the
+    `whole` is given where `table` is a piece of a file. Raises `ManifestError` when a column the
     manifest names, or one the role needs, is not there.
     """
     spec, names = table.spec, [name for name in table.frame.columns if name != ROW]

@@ -37,6 +37,7 @@ from pipelines.ingest.rules import (
     INFUSION_RULES,
     SEDATION_RULES,
     SUBJECT_RULES,
+    Tally,
     cutoff_instant,
     run_rules,
     tally_findings,
@@ -58,11 +59,12 @@ from schemas.evidence import (
     StagedSubjects,
 )
 from schemas.frames import Sources
+from schemas.in_order import in_order
 from schemas.manifest import StudyManifest
 
 Tables = dict[str, pl.DataFrame]
 
-BATCH_ROWS: Final = 500_000
+BATCH_ROWS: Final = 250_000
 """Adverse-event rows checked at a time: memory follows this, not the size of the study."""
 _SPLITS: Final[tuple[tuple[str, type[Table], tuple[str, ...]], ...]] = (
     ("subjects", StagedSubjects, ("subject_id",)),
@@ -140,12 +142,19 @@ def stream_checks(staged: Sources, manifest: StudyManifest, batch_rows: int = BA
     )
     known, beside = _known_beside(wide, infusions, manifest)
     tallies, used = [], 0
-    for batch in _split_events(events, batch_rows):
-        kept, lost = split_rows(batch, CoreAdverseEvents, "adverse_events", cells, ("subject_id", "event_id"))
+
+    def check(batch: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame, list[Tally]]:
+        # Rows come from the file in many chunks, and every join would bring the chunks in line again.
+        rows = batch.collect().rechunk()
+        kept, lost = split_rows(rows, CoreAdverseEvents, "adverse_events", cells, ("subject_id", "event_id"))
+        tally = tally_rules(EVENT_RULES, _with_subject(kept, beside, manifest))
+        return CoreAdverseEvents.require(kept), lost, tally
+
+    for kept, lost, tally in in_order(check, _split_events(events, batch_rows)):
         rejected.append(lost)
-        tallies.append(tally_rules(EVENT_RULES, _with_subject(kept, beside, manifest)))
+        tallies.append(tally)
         used += kept.height
-        yield {CoreAdverseEvents.info().name: CoreAdverseEvents.require(kept)}
+        yield {CoreAdverseEvents.info().name: kept}
     every_rejected = pl.concat(rejected)
     rows_of = {name: small[f"staged_{name}"].height for name in valid}
     rows_of["adverse_events"] = events.select(pl.len()).collect().item()
@@ -181,7 +190,7 @@ def stream_checks(staged: Sources, manifest: StudyManifest, batch_rows: int = BA
 # -- adverse events in batches ---------------------------------------------------------------------------
 
 
-def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
+def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.LazyFrame]:
     """Staged rows in batches of whole subjects in the order of their ids; at least one batch.
 
     Every rule on adverse events looks at rows of one subject. Rows without a subject are in the first batch.
@@ -194,7 +203,7 @@ def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFram
         .collect()
     )
     if counts.get_column("batch").n_unique() < 2:
-        yield events.collect()
+        yield events
         return
     subject = pl.col("subject_id")
     bounds = (
@@ -205,8 +214,7 @@ def _split_events(events: pl.LazyFrame, batch_rows: int) -> Iterator[pl.DataFram
     )
     for number, (first, last) in enumerate(bounds.select("first", "last").iter_rows()):
         mine = subject.is_between(pl.lit(first), pl.lit(last))
-        # Rows come from the file in many chunks, and every join would bring the chunks in line again.
-        yield events.filter(mine if number else mine | subject.is_null()).collect().rechunk()
+        yield events.filter(mine if number else mine | subject.is_null())
 
 
 def _known_beside(

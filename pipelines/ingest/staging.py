@@ -18,6 +18,7 @@ Decisions
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
@@ -31,7 +32,14 @@ from pipelines.ingest.accounts import (
     source_rows,
     suspect_rows,
 )
-from pipelines.ingest.cells import FileCells, open_file, require_kept_rows, summed_findings, with_time_text
+from pipelines.ingest.cells import (
+    FileCells,
+    WholeFile,
+    open_file,
+    require_kept_rows,
+    summed_findings,
+    with_time_text,
+)
 from pipelines.ingest.column_names import require_field, resolve_columns
 from pipelines.ingest.conformance import conformance_findings, keep_evidence
 from pipelines.ingest.findings import findings_frame
@@ -64,6 +72,7 @@ from schemas.evidence import (
     StagedSourceRows,
     StagedSubjects,
 )
+from schemas.in_order import in_order
 from schemas.manifest import StudyManifest
 
 Tables = dict[str, pl.DataFrame]
@@ -79,7 +88,7 @@ TABLE_OF_ROLE = {
     "medical_history": "medical_history",
 }
 """`table_name` of the problems, rejected rows and findings of a file, by its role."""
-BATCH_ROWS: Final = 500_000
+BATCH_ROWS: Final = 250_000
 """Adverse-event rows staged at a time: memory follows this, not the size of the study."""
 _EVENTS: Final = "adverse_events"
 _KEY_COLUMNS: Final = ("source_file", "source_row", "subject_id", "event_id")
@@ -133,17 +142,13 @@ def stream_staging(
     yield {StagedAdverseEvents.info().name: StagedAdverseEvents.empty()}
     for table in events:
         own: list[FileCells] = []
-        for piece in table.pieces(batch_rows):
-            is_whole = piece.rows_in == table.rows_in
-            file, frame, halves = _stage_piece(piece, manifest, None if is_whole else table.lazy())
+        stage = partial(_stage_events, table, manifest, WholeFile(table.lazy()))
+        for file, rows, halves in in_order(stage, table.pieces(batch_rows)):
             own.append(file)
             rejected.append(halves)
-            rows = StagedAdverseEvents.require(_stack([frame], StagedAdverseEvents))
             keys.append(rows.select(_KEY_COLUMNS))
             if points_at_events:
                 onsets.append(rows)
-            file.frame = keep_evidence(file.frame)
-            file.let_go()
             yield {StagedAdverseEvents.info().name: rows}
         require_kept_rows(table.spec, own)
         files += own
@@ -166,8 +171,20 @@ def stream_staging(
     yield rest | {"core_findings": CoreFindings.require(findings_frame(findings))}
 
 
+def _stage_events(
+    table: RawTable | StoredRawTable, manifest: StudyManifest, whole: WholeFile, piece: RawTable
+) -> tuple[FileCells, pl.DataFrame, pl.DataFrame]:
+    """A piece of adverse events, of which nothing stays in memory but what the study is told of."""
+    is_whole = piece.rows_in == table.rows_in
+    file, frame, halves = _stage_piece(piece, manifest, None if is_whole else whole)
+    rows = StagedAdverseEvents.require(_stack([frame], StagedAdverseEvents))
+    file.frame = keep_evidence(file.frame)
+    file.let_go()
+    return file, rows, halves
+
+
 def _stage_piece(
-    table: RawTable, manifest: StudyManifest, whole: pl.LazyFrame | None = None
+    table: RawTable, manifest: StudyManifest, whole: WholeFile | None = None
 ) -> tuple[FileCells, pl.DataFrame, pl.DataFrame]:
     """A file, or a piece of one: as read, its staged rows, and those rejected for a half grade."""
     role = table.spec.role

@@ -25,13 +25,14 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
-from pipelines.grading.kernel import BATCH_ROWS, split_subjects, stream_study
+from pipelines.grading.kernel import BATCH_ROWS, collect_batch, split_subjects, stream_study
 from pipelines.grading.subject_results import grade_events
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
 from pipelines.stages import run_study
 from schemas.base import Table
 from schemas.frames import Frames, Sources
+from schemas.in_order import in_order
 from schemas.manifest import StudyManifest
 from schemas.results import CoreEventGrades, CoreSubjectGrades
 from tests.benchmarks import duckdb_kernel, pandas_kernel
@@ -66,12 +67,11 @@ def run_kernel(folder: Path) -> Costs:
     """Checked Parquet in; terms, contributions, windows, subjects; events and subjects written."""
     manifest, release = read_manifest(folder / "landing" / STUDY), load_release()
 
-    def parts(checked: Sources) -> Iterator[Frames]:
-        for batch in split_subjects(checked, BATCH_ROWS):
-            grades = grade_events(batch, release, manifest).tables
-            yield {table.info().name: table.require(grades[table.info().name]) for table in KERNEL_TABLES}
+    def grade(batch: Sources) -> Frames:
+        grades = grade_events(collect_batch(batch), release, manifest).tables
+        return {table.info().name: table.require(grades[table.info().name]) for table in KERNEL_TABLES}
 
-    return _graded(folder, "kernel", parts)
+    return _graded(folder, "kernel", lambda checked: in_order(grade, split_subjects(checked, BATCH_ROWS)))
 
 
 def run_all_tables(folder: Path) -> Costs:

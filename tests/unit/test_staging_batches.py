@@ -8,9 +8,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from pipelines.ingest.cells import WholeFile
 from pipelines.ingest.raw import RawStudy, RawTable, StoredRawTable
 from pipelines.ingest.staging import stage_study, stream_staging
 from schemas.errors import ManifestError, SchemaError
+from schemas.manifest import FileSpec
 from tests import raw_studies
 from tests.benchmarks.generator import draw_block
 
@@ -124,6 +126,21 @@ def test_day_numbers_of_sas_are_told_by_the_whole_column(batch_rows: int) -> Non
 
 
 @pytest.mark.parametrize("batch_rows", [1, 10])
+def test_the_whole_column_is_read_once_however_many_pieces_ask() -> None:
+    reads: list[int] = []
+
+    def noted(rows: pl.DataFrame) -> pl.DataFrame:
+        reads.append(rows.height)
+        return rows
+
+    rows = pl.DataFrame({"__row": [1, 2, 3], "AESTDTC": [" 20878", "20879", "20879"]}).lazy()
+    whole = WholeFile(rows.map_batches(noted))
+    spec = FileSpec(path="ae.csv", role="adverse_events")
+    found = [sorted(whole.texts(spec, "AESTDTC")) for _ in range(3)]
+    assert found == [["20878", "20879"]] * 3
+    assert reads == [3]
+
+
 def test_a_filter_that_keeps_a_row_of_one_piece_only_is_a_filter(batch_rows: int) -> None:
     rows = [raw_studies.event(AESEQ=str(n), AEPRESP=word) for n, word in enumerate("NNYN")]
     for word, kept in (("Y", 1), ("X", 0)):
