@@ -125,7 +125,6 @@ def test_day_numbers_of_sas_are_told_by_the_whole_column(batch_rows: int) -> Non
     assert found["staged_adverse_events"]["start_precision"].to_list() == ["none", "day", "day"]
 
 
-@pytest.mark.parametrize("batch_rows", [1, 10])
 def test_the_whole_column_is_read_once_however_many_pieces_ask() -> None:
     reads: list[int] = []
 
@@ -141,6 +140,7 @@ def test_the_whole_column_is_read_once_however_many_pieces_ask() -> None:
     assert reads == [3]
 
 
+@pytest.mark.parametrize("batch_rows", [1, 10])
 def test_a_filter_that_keeps_a_row_of_one_piece_only_is_a_filter(batch_rows: int) -> None:
     rows = [raw_studies.event(AESEQ=str(n), AEPRESP=word) for n, word in enumerate("NNYN")]
     for word, kept in (("Y", 1), ("X", 0)):
