@@ -19,7 +19,7 @@ from filelock import FileLock
 import pipelines
 from pipelines.ingest.readers import child, isolated, read_table
 from pipelines.ingest.readers.common import Source
-from pipelines.ingest.readers.isolated import read_tables
+from pipelines.ingest.readers.isolated import read_tables, stream_tables
 from pipelines.ingest.readers.limits import GIB, MIB, Limits, limits_of, unpacked_limit
 from schemas.errors import UnreadableFileError
 from schemas.manifest import FileSpec
@@ -166,6 +166,34 @@ def test_a_process_that_is_killed_names_the_file_it_was_at(tmp_path: Path, tempo
             list(process.next_table(spec("a.parquet"), "parquet"))
     assert caught.value.rule_id == "READ-CRASH"
     assert not list(temporary.iterdir())
+
+
+def test_pieces_come_one_by_one_and_who_stops_taking_them_leaves_nothing(
+    tmp_path: Path, temporary: Path
+) -> None:
+    path = tmp_path / "a.parquet"
+    rows = pl.DataFrame({"A": [str(number) for number in range(400_000)]})
+    rows.write_parquet(path, row_group_size=100_000)
+    pieces = stream_tables([(path, spec(path.name))])
+    first, second, third = (next(pieces)[1] for _ in range(3))
+    assert (first.frame.height, second.frame["__row"][0], third.frame["A"][0]) == (0, 1, "131072")
+    (folder,) = temporary.iterdir()
+    assert not (folder / "0-1.arrow").exists()  # taken, so its room is free again
+    pieces.close()
+    assert not list(temporary.iterdir())
+    assert third.frame["A"][-1] == "262143"  # rows outlive the file they came in
+
+
+def test_the_clock_of_a_file_stands_while_its_pieces_are_dealt_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolated, "limits_of", lambda _: Limits(seconds=6, memory=4 * GIB, cells=GIB))
+    pl.DataFrame({"A": ["x"] * 300_000}).write_parquet(tmp_path / "a.parquet")
+    taken = []
+    for number, (_, piece) in enumerate(stream_tables([(tmp_path / "a.parquet", spec("a.parquet"))])):
+        taken.append(piece.frame.height)
+        time.sleep(7 if number == 1 else 0)
+    assert sum(taken) == 300_000
 
 
 def test_the_process_knows_no_secret_of_the_environment(

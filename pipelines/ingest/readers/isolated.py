@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -71,7 +71,7 @@ def read_tables(files: Sequence[tuple[Path, FileSpec]]) -> tuple[RawTable, ...]:
     return tuple(map(RawTable.join, pieces))
 
 
-def stream_tables(files: Sequence[tuple[Path, FileSpec]]) -> Iterator[tuple[int, RawTable]]:
+def stream_tables(files: Sequence[tuple[Path, FileSpec]]) -> Generator[tuple[int, RawTable]]:
     """Read data files in order, piece by piece: the number of the file, and its next rows; see `read_table`.
 
     Every file has at least one piece, and is as it should be when that of the next file comes, or the end.
