@@ -161,9 +161,7 @@ def _require_tables(run: StoredRun) -> Callable[[str], pl.DataFrame]:
             next_action=f"run the inputs of that run again (regrade run {run.study_id}), then compare",
         )
     for name in {one.name for one in (*SUBJECT_TABLES, *STUDY_TABLES)}:
-        stored = run.tables.get(name)
-        schema = None if stored is None else pl.read_parquet_schema(run.folder / stored.file)
-        if schema is None or dict(schema) != TABLES[name].polars_schema():
+        if not run.has_columns(name, TABLES[name].polars_schema()):
             raise StoreError(
                 f"another version of the program made the run: its table {name} has other columns",
                 file=str(run.folder),

@@ -309,7 +309,7 @@ def run_study(
 
     Under a release that is not the study's own (the manifest's, else the newest shipped) the run is kept
     beside the current one and does not take its place; a study without a current run gets it as that.
-    A run that is there already is not made again; one that another process is making is waited for.
+    A run that is there already is verified, not made again; one that another process is making is waited for.
     `progress` is called with the name of each stage as it starts; `reason` is what the ledger says why;
     `grader` executes the kernel. Raises `RegradeError`; then the study keeps the run it had.
     """
@@ -324,6 +324,7 @@ def run_study(
             files = {stage: _take_stage(store, plan, stage, tables, progress) for stage in STAGES}
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         else:
+            run.verify()
             store.note("reused", study_id=study_id, run_id=run.run_id)
         is_current = _keep(store, plan, run, release_id)
     return RunResult(run.run_id, study_id, created, run.folder, plan.release.release_id, is_current)
@@ -358,6 +359,7 @@ def run_stage(home: Home, study_id: str, stage: str, *, release_id: str | None =
             run = store.seal(study_id, plan.run_id, plan.identity, files)
         if run is not None:
             if is_last:
+                run.verify()
                 _keep(store, plan, run, release_id)
             return _sealed_result(run, stage)
         tables = {}

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
-import polars as pl
 
 from pipelines.home import Home
 from schemas.base import Table
@@ -143,8 +142,7 @@ def _make_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declared:
     """A view of the table's file, with the run id where the warehouse has it; returns the path."""
     name = declared.info().name
     stored = run.tables.get(name)
-    schema = None if stored is None else pl.read_parquet_schema(run.folder / stored.file)
-    if stored is None or schema is None or dict(schema) != declared.polars_schema():
+    if stored is None or not run.has_columns(name, declared.polars_schema()):
         raise StoreError(
             f"the table {name} of the run does not fit the schema of this version of the program",
             file=str(run.folder),

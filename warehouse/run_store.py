@@ -88,6 +88,22 @@ class StoredRun:
             )
         return _read_verified(self.folder, stored)
 
+    def has_columns(self, name: str, schema: Mapping[str, pl.DataType | type[pl.DataType]]) -> bool:
+        """Whether the run has the table with exactly these columns, as its file says without being hashed.
+
+        A file that says otherwise is hashed first: raises `StoreError` when it is damaged, not another's.
+        """
+        stored = self.tables.get(name)
+        if stored is None:
+            return False
+        try:
+            fits = dict(pl.read_parquet_schema(self.folder / stored.file)) == dict(schema)
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
+            fits = False
+        if not fits:
+            verified_path(self.folder, stored)
+        return fits
+
     def verify(self) -> None:
         """Hash every file of the run against its record. Raises `StoreError` naming the first bad one."""
         for stored in self.tables.values():

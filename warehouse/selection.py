@@ -9,8 +9,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from mappings.loader import list_releases, load_release
 from mappings.release import Release
 from schemas.errors import ReleaseError, StoreError
@@ -154,9 +152,7 @@ def _unfit(run: StoredRun, releases: Mapping[str, Release]) -> str | None:
         info = declared.info()
         if not info.run_scoped and declared not in RELEASE_TABLES:
             continue
-        stored = run.tables.get(info.name)
-        schema = None if stored is None else pl.read_parquet_schema(run.folder / stored.file)
-        if schema is None or dict(schema) != declared.polars_schema():
+        if not run.has_columns(info.name, declared.polars_schema()):
             return "another version of the program made it"
     return None
 

@@ -102,8 +102,8 @@ def run_demo(home_option: str | None, as_json: bool) -> int:
     home = resolve_home(home_option)
     studies = land_shipped_studies(home, shipped_landing())
     outcomes = run_all(home, studies)
-    published = publish_or_say(home)
-    failed = published is None or any(outcome.error for outcome in outcomes)
+    published, is_sound = publish_or_say(home)
+    failed = not is_sound or any(outcome.error for outcome in outcomes)
     if published is not None:
         named = [outcome.study_id for outcome in outcomes if not outcome.error]
         report = _write_report(home, named) if named else None

@@ -101,10 +101,17 @@ def _inputs(home: Home, store: RunStore, unread: list[Failure]) -> Iterator[Stud
             run = store.current(study_id)
             study = None if run is None else study_input(home, run)
         except RegradeError as failure:
-            unread.append(Failure(study_id, "its run", failure.what, failure.next_action))
+            place = f"{_of_home(home, failure.file)}: " if failure.file else ""
+            unread.append(Failure(study_id, "its run", place + failure.what, failure.next_action))
             continue
         if study is not None:
             yield study
+
+
+def _of_home(home: Home, file: str) -> str:
+    """A file as seen from the data home: the preview may leave this machine."""
+    path = Path(file)
+    return path.relative_to(home.root).as_posix() if path.is_relative_to(home.root) else path.name
 
 
 def _parent_of(release: Release) -> str:

@@ -17,7 +17,7 @@ from pipelines.grading.kernel import Grader, stream_study
 from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
-from schemas.errors import RegradeError
+from schemas.errors import RegradeError, StoreError
 from warehouse.publisher import Publication, publish
 
 
@@ -54,13 +54,13 @@ def run_studies(
     if release_id is not None:
         _require_release(release_id)
     outcomes = run_all(home, select_studies(home, asked), release_id, reason, grader)
-    published = publish_or_say(home, reason)
+    published, is_sound = publish_or_say(home, reason)
     if as_json:
         print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
     else:
         print_outcomes(outcomes)
         print(f"warehouse  {published or 'not published, see the message above'}")
-    return OK if published and all(outcome.error is None for outcome in outcomes) else FAILED
+    return OK if is_sound and all(outcome.error is None for outcome in outcomes) else FAILED
 
 
 def run_on_spark(
@@ -178,25 +178,36 @@ def _require_release(release_id: str) -> None:
         )
 
 
-def publish_or_say(home: Home, reason: str | None = None) -> str | None:
-    """Path of the published file; None, after a message, when it cannot be built (the old one stays)."""
+def publish_or_say(home: Home, reason: str | None = None) -> tuple[str | None, bool]:
+    """Path of the published file and whether all it is made from is sound.
+
+    None, after a message, when it cannot be built (the old one stays).
+    """
     try:
-        return str(publish_with_comparisons(home, reason).path)
+        done, is_sound = publish_with_comparisons(home, reason)
+        return str(done.path), is_sound
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as failure:  # what was run must still be reported
         say(f"regrade: not published: {describe(failure)}")
-        return None
+        return None, False
 
 
-def publish_with_comparisons(home: Home, reason: str | None = None, *, rebuild: bool = False) -> Publication:
+def publish_with_comparisons(
+    home: Home, reason: str | None = None, *, rebuild: bool = False
+) -> tuple[Publication, bool]:
     """Renew what compares releases, publish, and say what had to be left out.
 
-    Raises what `publish` raises. A comparison that fails is a message: nothing waits for it.
+    The second value is False where a stored run is damaged: comparing verifies every run, while a file that
+    holds the run already is published without reading it again. Raises what `publish` raises. A comparison
+    that fails is a message: nothing waits for it.
     """
     failures: tuple[str, ...]
+    is_sound = True
     try:
         failures = renew_comparisons(home).failures
+    except StoreError as damage:
+        failures, is_sound = (str(damage),), False
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:  # a panic of a native library is a BaseException
@@ -208,14 +219,14 @@ def publish_with_comparisons(home: Home, reason: str | None = None, *, rebuild: 
         say(f"regrade: not published: {why}")
     if (exposed := home.exposed()) is not None:
         say(f"regrade: {exposed}")
-    return done
+    return done, is_sound
 
 
 def run_publish(
     home_option: str | None, as_json: bool, reason: str | None = None, *, rebuild: bool = False
 ) -> int:
-    """Bring the DuckDB file to the runs; 1 when it cannot be written."""
-    done = publish_with_comparisons(resolve_home(home_option), reason, rebuild=rebuild)
+    """Bring the DuckDB file to the runs; 1 when it cannot be written or a stored run is damaged."""
+    done, is_sound = publish_with_comparisons(resolve_home(home_option), reason, rebuild=rebuild)
     if as_json:
         print_json(
             {
@@ -229,7 +240,7 @@ def run_publish(
     else:
         state = "published" if done.created else "already up to date"
         print(f"{state}: {done.path} ({len(done.run_ids)} studies, {done.runs} runs)")
-    return OK
+    return OK if is_sound else FAILED
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:

@@ -23,7 +23,7 @@ from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.partitions import register_studies
 from pipelines.resources import DataHome, local_executor
 from pipelines.stages import STAGES, run_study
-from schemas.errors import RegradeError
+from schemas.errors import RegradeError, StoreError
 from warehouse.publisher import publish
 
 _SILENT: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -68,7 +68,10 @@ def regrade(context: dg.OpExecutionContext, data_home: DataHome, study_id: str) 
 def publish_all(context: dg.OpExecutionContext, data_home: DataHome, outcomes: list[dict[str, str]]) -> None:
     """The published file, once for all; then the run fails if a study did, naming each."""
     home = data_home.open()
-    not_compared = renew_comparisons(home).failures
+    try:
+        not_compared = renew_comparisons(home).failures
+    except StoreError as damage:  # of one run; its study fails, the others are published
+        not_compared = (str(damage),)
     publication = publish(home)
     described = describe_publication(publication)
     described["not_compared"] = dg.MetadataValue.json(list(not_compared))
