@@ -120,7 +120,7 @@ def apply_diff(old: Mapping[str, pl.DataFrame], diff: ReleaseDiff) -> dict[str, 
     """
     result: dict[str, pl.DataFrame] = {}
     for name, table in COMPARED.items():
-        rows = {_row_key(name, row): row for row in _content(table, old[name])}
+        rows = {_row_key(name, row): row for row in _content(table, old[name]).iter_rows(named=True)}
         changes = diff.rows.filter(pl.col("map_table") == name)
         for change in changes.iter_rows(named=True):
             known = rows.pop(change["previous_key"] or change["row_key"], {})
@@ -164,9 +164,8 @@ def check_version(old: Release, new: Release, diff: ReleaseDiff | None = None) -
     )
 
 
-def _content(table: type[Table], frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    names = [name for name in table.declared_columns() if name not in _PROVENANCE]
-    return frame.select(names).iter_rows(named=True)
+def _content(table: type[Table], frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(name for name in table.declared_columns() if name not in _PROVENANCE)
 
 
 def _differing(
@@ -177,15 +176,19 @@ def _differing(
     A grade row that only changed its population is a pair, though the population is part of its key.
     """
     name = table.info().name
-    before = {_row_key(name, row): row for row in _content(table, old)}
-    after = {_row_key(name, row): row for row in _content(table, new)}
+    sides = _content(table, old), _content(table, new)
+    before, after = (
+        {
+            _row_key(name, row): row
+            for row in rows.join(other, on=rows.columns, how="anti", nulls_equal=True).iter_rows(named=True)
+        }
+        for rows, other in (sides, reversed(sides))
+    )
     gone = {key: before[key] for key in before.keys() - after.keys()}
     for key in after.keys() - before.keys():
         yield gone.pop(_other_population(name, after[key]), None), after[key]
     yield from ((row, None) for row in gone.values())
-    yield from (
-        (before[key], after[key]) for key in before.keys() & after.keys() if before[key] != after[key]
-    )
+    yield from ((before[key], after[key]) for key in before.keys() & after.keys())
 
 
 def _other_population(name: str, row: Row) -> str:

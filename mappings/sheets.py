@@ -113,6 +113,8 @@ class Sheet:
         An expression is read on the typed frame; `column` is that of the file.
         """
         found = self.frame.select(wrong.alias("wrong")).to_series() if isinstance(wrong, pl.Expr) else wrong
+        if not found.any():
+            return
         cells = self.raw[column]
         for row in found.fill_null(False).arg_true():
             at = int(row)

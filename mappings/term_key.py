@@ -7,6 +7,7 @@ is any nearest match.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -17,6 +18,7 @@ _BLANKS = re.compile(r"\s+")
 _ISE = re.compile(r"is(e|es|ed|er|ers|ing|ation|ations)\b")
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def term_key(term: str | None) -> str:
     """Normalise a term: case, blanks, hyphens, a final ', NOS', oedema, haem, -ise, accents.
 

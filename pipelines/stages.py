@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +26,7 @@ from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
+from pipelines.diffs.incidence import LATE_IMPORT
 from pipelines.diffs.scale import compare_scales
 from pipelines.grading.kernel import Grader, stream_study
 from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
@@ -230,6 +233,8 @@ def sources_sha256(root: Path) -> str:
 
 def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
     """Every source cell as text, the rows that could not be split, and one line per file."""
+    # While another process reads the files, this one has time for an import that the last stage needs.
+    threading.Thread(target=importlib.import_module, args=(LATE_IMPORT,)).start()
     lines: dict[int, dict[str, Any]] = {}
     for number, piece in stream_study_files(plan.folder, plan.manifest):
         name = _raw_name(number, piece.spec)

@@ -126,7 +126,9 @@ class Table:
                 f"{cls.info().name} lacks the columns {', '.join(missing)}",
                 next_action="build the frame from the schema",
             )
-        result = frame.select(pl.col(name).cast(dtype) for name, dtype in declared.items())
+        result = frame
+        if list(frame.schema.items()) != list(declared.items()):
+            result = frame.select(pl.col(name).cast(dtype) for name, dtype in declared.items())
         keys = list(cls.info().key)
         if is_rising(result, keys):
             return result

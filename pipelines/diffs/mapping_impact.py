@@ -122,26 +122,35 @@ class Failure:
 class Impact:
     """What accepting `new` instead of `old` does, over all studies that could be computed.
 
-    `diff` are the changes themselves. `affected` is the canonical frame of `diff_mapping_impact`.
-    `rules_never_hit`: grade rows of the new release that decide no row of any study. `falling_ladders`:
-    rows of the new release whose interval lies lower than that of a lower grade of the same term
-    (`scale`, `scale_version`, `concept_id`, `population`, `end`, `grade`, `value`, `next_grade`,
-    `next_value`).
+    `rules_never_hit`: grade rows of the new release that decide no row of any study. What compares the
+    releases themselves is computed when it is asked for: publishing a study's impact does not need it.
     """
 
     old: Release = field(repr=False)
     new: Release = field(repr=False)
-    diff: ReleaseDiff
     studies: tuple[StudyImpact, ...]
     failures: tuple[Failure, ...]
     rules_never_hit: tuple[str, ...] = field(repr=False)
-    falling_ladders: pl.DataFrame = field(repr=False)
 
     @cached_property
     def affected(self) -> pl.DataFrame:
         """Subjects whose result differs, with the changes responsible: `diff_mapping_impact`."""
         frames = [study.affected for study in self.studies]
         return DiffMappingImpact.require(pl.concat(frames)) if frames else DiffMappingImpact.empty()
+
+    @cached_property
+    def diff(self) -> ReleaseDiff:
+        """The changes themselves."""
+        return compare_releases(self.old, self.new)
+
+    @cached_property
+    def falling_ladders(self) -> pl.DataFrame:
+        """Rows of the new release whose interval lies lower than that of a lower grade of the same term.
+
+        `scale`, `scale_version`, `concept_id`, `population`, `end`, `grade`, `value`, `next_grade`,
+        `next_value`.
+        """
+        return find_falling_ladders(self.new)
 
     @property
     def has_impact(self) -> bool:
@@ -181,11 +190,9 @@ def preview_impact(studies: Iterable[StudyInput], old: Release, new: Release) ->
     return Impact(
         old,
         new,
-        compare_releases(old, new),
         tuple(sorted(found, key=lambda study: study.study_id)),
         tuple(sorted(failures, key=lambda failure: failure.study_id)),
         tuple(never),
-        find_falling_ladders(new),
     )
 
 
@@ -355,7 +362,8 @@ def _count_crossings(headline: pl.DataFrame) -> pl.DataFrame:
                 .then(pl.lit("down"))
             )
             frames.append(
-                headline.select(
+                headline.lazy()
+                .select(
                     pl.lit(end).alias("end"),
                     pl.lit(threshold, pl.Int8).alias("threshold"),
                     direction.alias("direction"),
@@ -365,7 +373,7 @@ def _count_crossings(headline: pl.DataFrame) -> pl.DataFrame:
                 .agg(pl.len().cast(pl.Int64).alias("subjects"))
                 .sort("direction")
             )
-    return pl.concat(frames)
+    return pl.concat(frames).collect()
 
 
 def _compare_coverage(valid: pl.DataFrame, held: pl.DataFrame, old: Release, new: Release) -> pl.DataFrame:

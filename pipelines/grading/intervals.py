@@ -61,6 +61,9 @@ def derive_joined(
             .group_by("_group")
             .agg(name)
         )
+        if texts.is_empty():
+            result = result.with_columns(pl.lit(None, pl.String).alias(name))
+            continue
         is_single = pl.col(name).list.len() == 1
         single = texts.filter(is_single).with_columns(pl.col(name).list.first())
         several = texts.filter(~is_single).explode(name, empty_as_null=False)

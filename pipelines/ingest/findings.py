@@ -64,6 +64,8 @@ def finding(
 def first_places(places: pl.DataFrame) -> pl.DataFrame:
     """The places a finding shows: the first five in the order of files and rows, themselves in no order."""
     known = places.select("source_file", "source_row").drop_nulls()
+    if known.is_empty():
+        return known
     first = known.group_by("source_file").agg(pl.col("source_row").unique().bottom_k(_EXAMPLES))
     listed = first.explode("source_row", empty_as_null=False)
     return listed.bottom_k(_EXAMPLES, by=["source_file", "source_row"])

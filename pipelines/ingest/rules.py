@@ -406,10 +406,11 @@ def tally_rules(rules: Sequence[RowRule], frame: pl.DataFrame) -> list[Tally]:
         ),
     )
     tallies = []
+    nowhere = first_places(masks.clear())
     for number in range(len(rules)):
-        fails = masks.filter(pl.col(f"fails{number}"))
-        total = int(masks.get_column(f"applies{number}").sum())
-        tallies.append(Tally(fails.height, total, first_places(fails)))
+        fails, total = (int(masks.get_column(f"{kind}{number}").sum()) for kind in ("fails", "applies"))
+        places = first_places(masks.filter(f"fails{number}")) if fails else nowhere
+        tallies.append(Tally(fails, total, places))
     return tallies
 
 

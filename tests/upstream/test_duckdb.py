@@ -96,3 +96,20 @@ def test_two_workers_enter_the_row_groups_of_a_file_in_their_order(tmp_path: Pat
         connection.execute(f"INSERT INTO t BY NAME SELECT * FROM '{tmp_path / 'rows.parquet'}'")
         entered = connection.execute("SELECT n FROM t").fetchall()
     assert entered == rows.rows()
+
+
+@pytest.mark.parametrize(("option", "has_log"), [("", True), ("(RECOVERY_MODE NO_WAL_WRITES)", False)])
+def test_a_file_written_without_a_log_is_whole(tmp_path: Path, option: str, has_log: bool) -> None:
+    path = tmp_path / "made.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{path}' AS made {option}")
+        connection.execute("USE made")
+        connection.execute("BEGIN")
+        connection.execute("CREATE TABLE t AS SELECT range AS a FROM range(5000)")
+        connection.execute("COMMIT")
+        assert path.with_name("made.duckdb.wal").exists() == has_log
+        connection.execute("CHECKPOINT made")
+        connection.execute("USE memory")
+        connection.execute("DETACH made")
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert connection.execute("SELECT count(*), max(a) FROM t").fetchall() == [(5000, 4999)]
