@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Final
 
 import duckdb
@@ -136,7 +137,8 @@ def _add_attribution(
             try:
                 counted[study] = count_by_policy(run or _stored(home, chapter.studies[0]))
             except RegradeError as failure:
-                reasons[study] = f"{failure.what}. Next: {failure.next_action}"
+                name = f"{Path(failure.file).name}: " if failure.file else ""
+                reasons[study] = f"{name}{failure.what}. Next: {failure.next_action}"
     made = []
     for chapter in chapters:
         studies = chapter.study_ids

@@ -70,6 +70,8 @@ def _print(found: Verification) -> None:
     if found.reason is not None:
         lead = "why" if found.outcome == "not_compared" else "not recomputed"
         print(f"  {lead}: {visible(found.reason)}")
+    if found.outcome == "differs":
+        print("  Next: delete the run's folder and run the study again, or ask for the delivery again")
     for remark in found.remarks:
         print(f"  note: {visible(remark)}")
 
