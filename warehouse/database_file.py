@@ -40,6 +40,8 @@ _SAMPLING: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
 """Compression methods left out because they sample at random, so that even the size of the file differs."""
 _NO_LOG: Final = "RECOVERY_MODE NO_WAL_WRITES"
 """An unfinished file is thrown away: a log to finish it from would take a tenth of the time to build it."""
+_FEW_ROWS: Final = 20_000
+"""Rows up to which grouping by key takes less than asking whether keys ascend."""
 WASTE: Final = 0.3
 """Share of blocks without rows from which a file is built whole again."""
 
@@ -214,7 +216,8 @@ def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declare
             next_action="delete this folder and run the study again",
         )
     if entered > 1:
-        _prove_key(connection, name, warehouse_key(declared), f"WHERE run_id = {literal(run.run_id)}")
+        where = f"WHERE run_id = {literal(run.run_id)}"
+        _prove_key(connection, name, warehouse_key(declared), where, stored.rows)
 
 
 def _insert_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> None:
@@ -224,16 +227,11 @@ def _insert_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[Published
     connection.unregister("run_rows")
 
 
-def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...], where: str) -> None:
-    """Rows that ascend have no key twice, which one pass shows; where they do not, the keys are grouped."""
-    ascends = "false"
-    for part in reversed(key):
-        ascends = f"({part} > last_{part} OR ({part} = last_{part} AND {ascends}))"
-    lagged = ", ".join(f"{part}, lag({part}) OVER () AS last_{part}" for part in key)
-    ((rows, ascending),) = connection.execute(
-        f"SELECT count(*), count(*) FILTER (WHERE {ascends}) FROM (SELECT {lagged} FROM {name} {where})"
-    ).fetchall()
-    if ascending >= rows - 1:
+def _prove_key(
+    connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...], where: str, rows: int = 0
+) -> None:
+    """No key stands twice: few rows are grouped; of many, one pass shows first whether they ascend."""
+    if rows > _FEW_ROWS and _ascends(connection, name, key, where):
         return
     columns = ", ".join(key)
     repeated = connection.execute(
@@ -244,6 +242,18 @@ def _prove_key(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str,
             f"{repeated} keys ({columns}) of {name} are not unique",
             next_action="report this defect; the warehouse file was left as it was",
         )
+
+
+def _ascends(connection: duckdb.DuckDBPyConnection, name: str, key: tuple[str, ...], where: str) -> bool:
+    """Each row has a greater key than the one before, so that none stands twice."""
+    ascends = "false"
+    for part in reversed(key):
+        ascends = f"({part} > last_{part} OR ({part} = last_{part} AND {ascends}))"
+    lagged = ", ".join(f"{part}, lag({part}) OVER () AS last_{part}" for part in key)
+    ((rows, ascending),) = connection.execute(
+        f"SELECT count(*), count(*) FILTER (WHERE {ascends}) FROM (SELECT {lagged} FROM {name} {where})"
+    ).fetchall()
+    return bool(ascending >= rows - 1)
 
 
 def literal(text: str) -> str:

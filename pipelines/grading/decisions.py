@@ -7,6 +7,7 @@ once per distinct combination that occurs, in plain Python, and joined back by t
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -364,5 +365,7 @@ def no_event() -> Decision:
     return Decision(0, 0, 0, "no_event", rules.NO_EVENT)
 
 
+@functools.lru_cache(maxsize=4096)
 def _parts(text: str | None) -> frozenset[str]:
+    """Distinct parts of a cell; the thousands of rows of a release have few different cells."""
     return frozenset(text.split(SEPARATOR)) if text else frozenset()

@@ -121,7 +121,7 @@ def main() -> None:
     if not asked.no_trial:
         report["usual_trial"] = trial = measure_usual_trial(asked.seed, asked.repeats)
         print(f"\nUsual trial, {trial['event_rows']:,} rows as XPT")
-        for name in ("help_seconds", "first_run_seconds", "warm_run_seconds"):
+        for name in (name for name in trial if name.endswith("_seconds")):
             print(f"{name.removesuffix('_seconds').replace('_', ' '):<26}{trial[name]:>10.3f}")
     if asked.json:
         asked.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -288,3 +288,27 @@ def test_a_reader_keeps_its_file_while_a_copy_is_changed(home: Home) -> None:
         arrives(home)
         publish(home)
         assert reader.execute("SELECT count(*) FROM core_runs").fetchall() == [(4,)]
+
+
+@pytest.mark.parametrize("few_rows", [20_000, 0], ids=["grouped", "asked whether they ascend"])
+@pytest.mark.parametrize(
+    ("keys", "repeated"),
+    [
+        ([("a", 1), ("a", 2), ("b", 1)], 0),
+        ([("b", 1), ("a", 2), ("a", 1)], 0),
+        ([("a", 1), ("a", 1), ("b", 1)], 1),
+        ([("a", 1), ("b", 1), ("a", 1)], 1),
+    ],
+)
+def test_a_key_that_stands_twice_is_found_in_any_order(
+    monkeypatch: pytest.MonkeyPatch, few_rows: int, keys: list[tuple[str, int]], repeated: int
+) -> None:
+    monkeypatch.setattr(database_file, "_FEW_ROWS", few_rows)
+    with duckdb.connect() as connection:
+        connection.execute("CREATE TABLE t (a VARCHAR, b INTEGER)")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", keys)
+        if not repeated:
+            database_file._prove_key(connection, "t", ("a", "b"), "", len(keys))
+            return
+        with pytest.raises(StoreError, match=r"1 keys \(a, b\) of t are not unique"):
+            database_file._prove_key(connection, "t", ("a", "b"), "", len(keys))
