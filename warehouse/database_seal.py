@@ -24,7 +24,7 @@ from pipelines.home import Home
 from schemas.errors import StoreError
 from warehouse.disk import canonical_json, replace_text, sha256_text
 from warehouse.file_digest import file_digest
-from warehouse.ledger import Anchor, Entry
+from warehouse.ledger import Anchor, Entry, Ledger
 
 ALWAYS_HASHED: Final = 64 << 20
 _AGAIN: Final = "run regrade publish: it builds the file again from the runs"
@@ -56,9 +56,26 @@ def seal_path(home: Home) -> Path:
     return home.database.with_name(home.database.name + ".json")
 
 
+def require_plain_files(home: Home) -> None:
+    """Refuse what is no file in the place of the file, its seal or the ledger. Raises `StoreError`.
+
+    A folder there could not be replaced, and a pipe would be waited for.
+    """
+    ledger = Ledger(home.runs)
+    for path in (home.database, seal_path(home), ledger.path, ledger.head_path):
+        if path.exists() and not path.is_file():
+            raise StoreError(
+                "a folder, pipe or device stands where a file belongs",
+                file=str(path),
+                next_action="move it away and run regrade publish; the runs are safe",
+            )
+
+
 def read_seal(home: Home) -> Seal | None:
-    """The seal; None where there is none that can be read."""
+    """The seal; None where there is none that can be read, or it has not the form of one."""
     try:
+        if not seal_path(home).is_file():  # a pipe in its place would be waited for
+            return None
         found: dict[str, Any] = json.loads(seal_path(home).read_bytes())
         told = found.get("ledger")
         anchor = (
@@ -66,9 +83,22 @@ def read_seal(home: Home) -> Seal | None:
         )
         before = found.get("before_sha256")
         content = found.get("content")
+        fits = isinstance(before, str | None) and (content is None or _has_runs(content))
+        if anchor is not None:
+            fits = fits and type(anchor.sequence) is int and isinstance(anchor.hash, str)
+        if not fits:
+            return None
         return Seal(str(found["content_key"]), str(found["file_sha256"]), before, anchor, content)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _has_runs(content: object) -> bool:
+    """Whether the content of a seal lists the ids of runs, as those who read it take for granted."""
+    runs = content.get("runs") if isinstance(content, dict) else None
+    return isinstance(runs, list) and all(
+        isinstance(run, list) and len(run) == 3 and isinstance(run[0], str) for run in runs
+    )
 
 
 def standing_sha256(home: Home) -> str | None:

@@ -186,6 +186,8 @@ class Ledger:
 
     def _head(self) -> tuple[int, str] | None:
         """Sequence and hash of the last entry as the head file has them; None where it cannot be read."""
+        if not self.head_path.is_file():  # a pipe in its place would be waited for
+            return None
         try:
             found = _as_object(self.head_path.read_bytes())
         except OSError:
@@ -210,6 +212,12 @@ class Ledger:
 
     def lines(self) -> Iterator[tuple[bytes, bool]]:
         """Lines and whether each has its end. Raises `StoreError` where the file cannot be read."""
+        if self.path.exists() and not self.path.is_file():  # a pipe in its place would be waited for
+            raise StoreError(
+                "the ledger is no plain file but a folder, pipe or device",
+                file=str(self.path),
+                next_action="move it away and put the ledger back",
+            )
         try:
             with self.path.open("rb") as file:
                 for line in file:

@@ -43,7 +43,14 @@ from warehouse.database_key import (
     require_key_for,
     storage_version,
 )
-from warehouse.database_seal import is_sealed, read_seal, settle_seal, standing_sha256, write_seal
+from warehouse.database_seal import (
+    is_sealed,
+    read_seal,
+    require_plain_files,
+    settle_seal,
+    standing_sha256,
+    write_seal,
+)
 from warehouse.ddl import ddl_text
 from warehouse.disk import canonical_json, file_lock, flush, sha256_text
 from warehouse.ledger import Note
@@ -83,6 +90,7 @@ def publish(home: Home, reason: str | None = None, *, rebuild: bool = False) -> 
     not unique, when there is no or another key for an encrypted file, or when the home cannot be written.
     """
     home.ensure()
+    require_plain_files(home)
     with file_lock(home.runs / ".locks" / "publish.lock"):
         key = read_database_key()
         require_key_for(home.database, key)

@@ -7,6 +7,7 @@ What may live here: printing, and which outside places name an entry. What may n
 from __future__ import annotations
 
 import re
+import sys
 from collections import deque
 from dataclasses import asdict
 from typing import Final
@@ -28,7 +29,7 @@ _SHOWN_PROBLEMS: Final = 20
 def run_show(home_option: str | None, last: int | None, as_json: bool) -> int:
     """Print the entries, oldest first."""
     ledger = Ledger(resolve_home(home_option).runs)
-    entries = deque(ledger.entries(), last)
+    entries = deque(ledger.entries(), None if last is None else min(last, sys.maxsize))
     if as_json:
         print_json({"path": str(ledger.path), "entries": [asdict(entry) for entry in entries]})
         return OK
