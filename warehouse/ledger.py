@@ -214,7 +214,7 @@ class Ledger:
         """Lines and whether each has its end. Raises `StoreError` where the file cannot be read."""
         if self.path.exists() and not self.path.is_file():  # a pipe in its place would be waited for
             raise StoreError(
-                "the ledger is no plain file but a folder, pipe or device",
+                "the ledger cannot be read: it is a folder, pipe or device",
                 file=str(self.path),
                 next_action="move it away and put the ledger back",
             )
