@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_type_hints
 
 import polars as pl
 
 from schemas.errors import SchemaError
+
+if TYPE_CHECKING:
+    from pandera.polars import DataFrameSchema
 
 SEPARATOR = "|"
 """Joins the parts of a list kept in one text column; parts are codes and never contain it."""
@@ -168,11 +171,21 @@ class Table:
         return all(frame.select(_CONDITIONS[cls]).row(0))
 
     @classmethod
+    def pandera_schema(cls) -> DataFrameSchema:
+        """The table as Pandera has it, for whoever wants to hold frames of their own against it."""
+        from schemas.pandera_checks import pandera_schema  # noqa: PLC0415 - most runs never ask it
+
+        return pandera_schema(cls.declared_columns())
+
+    @classmethod
     def find_failures(cls, frame: pl.DataFrame) -> pl.DataFrame | None:
-        """What Pandera says of a frame: `schemas.pandera_checks.find_failures`."""
+        """Pandera's failure cases (`column`, `check`, `index`: null for the whole frame); None without any.
+
+        Raises `SchemaError` where Pandera is switched off or limited.
+        """
         from schemas.pandera_checks import find_failures  # noqa: PLC0415 - most runs never ask it
 
-        return find_failures(cls.declared_columns(), frame)
+        return find_failures(cls.pandera_schema(), frame)
 
 
 def is_rising(frame: pl.DataFrame, keys: list[str]) -> bool:

@@ -37,14 +37,11 @@ def pandera_schema(columns: Mapping[str, Column]) -> pa.DataFrameSchema:
     )
 
 
-def find_failures(columns: Mapping[str, Column], frame: pl.DataFrame) -> pl.DataFrame | None:
-    """Pandera's failure cases of a frame (`column`, `check`, `index`: null for the whole); None without any.
-
-    Raises `SchemaError` where validation is switched off or limited.
-    """
+def find_failures(schema: pa.DataFrameSchema, frame: pl.DataFrame) -> pl.DataFrame | None:
+    """See `schemas.base.Table.find_failures`."""
     require_validation()
     try:
-        pandera_schema(columns).validate(frame, lazy=True)
+        schema.validate(frame, lazy=True)
     except pa.errors.SchemaErrors as failure:
         cases: pl.DataFrame = failure.failure_cases
         return cases
