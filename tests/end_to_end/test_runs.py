@@ -9,7 +9,7 @@ import pytest
 from pipelines import stages
 from pipelines.home import Home
 from pipelines.ingest.study import RawTable, stream_study_files
-from pipelines.stages import STAGES, plan_run, run_stage, run_study
+from pipelines.stages import STAGES, plan_run, run_stage, run_study, sources_sha256
 from schemas.errors import ManifestError, RegradeError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, STAGED_TABLES
@@ -95,22 +95,21 @@ def test_each_ingredient_of_a_run_changes_its_id(home: Home, monkeypatch: pytest
     assert len(set(ids)) == 4
 
 
-def test_the_code_digest_is_over_the_pure_rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "_CODE_ROOT", tmp_path)
+def test_the_code_digest_is_over_the_pure_rooms(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="without its sources"):
-        CODE_SHA256()
+        sources_sha256(tmp_path)
     rule = tmp_path / "pipelines" / "grading" / "rule.py"
     rule.parent.mkdir(parents=True)
     rule.write_bytes(b"GRADE = 1\n")
-    first = CODE_SHA256()
+    first = sources_sha256(tmp_path)
     rule.write_bytes(b"GRADE = 1\r\n")
-    assert CODE_SHA256() == first
+    assert sources_sha256(tmp_path) == first
     (tmp_path / "pipelines" / "cli.py").write_text("PROMPT = 2\n")
-    assert CODE_SHA256() == first
+    assert sources_sha256(tmp_path) == first
     rule.write_bytes(b"GRADE = 2\n")
-    assert CODE_SHA256() != first
+    assert sources_sha256(tmp_path) != first
     rule.rename(rule.with_name("renamed.py"))
-    assert len(CODE_SHA256()) == 64
+    assert len(sources_sha256(tmp_path)) == 64
 
 
 def test_a_comment_in_the_manifest_is_no_new_run(home: Home) -> None:
