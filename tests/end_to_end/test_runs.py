@@ -18,8 +18,6 @@ from tests.end_to_end.tiny_studies import write_tiny_study
 from warehouse.publisher import publish
 from warehouse.run_store import RunStore, StoredRun
 
-CODE_SHA256 = stages.code_sha256
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
