@@ -31,7 +31,7 @@ BATCH_ROWS: Final = 250_000
 OF_STUDY: Final = (CoreStudies, CoreCourseSummary, CoreUnmappedTerms, CoreIncidence)
 """Tables that are not of one subject; of core_incidence see `pipelines.diffs`."""
 OF_SUBJECT: Final = tuple(table for table in GRADED_TABLES if table not in OF_STUDY)
-_UNREAD: Final = {
+UNREAD: Final = {
     "core_adverse_events": (
         *("grade_text", "start_text", "start_precision", "end_text", "end_precision"),
         *("outcome", "is_serious"),
@@ -115,7 +115,7 @@ def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Sources]:
 
     Nothing of a batch is read before it is collected.
     """
-    tables = {name: table.lazy().drop(_UNREAD.get(name, ()), strict=False) for name, table in checked.items()}
+    tables = {name: table.lazy().drop(UNREAD.get(name, ()), strict=False) for name, table in checked.items()}
     ids = [tables[name].select("subject_id") for name in ("core_adverse_events", "core_assessments")]
     counts = (
         tables["core_subjects"]
