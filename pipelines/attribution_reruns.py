@@ -12,13 +12,13 @@ from collections.abc import Mapping
 import polars as pl
 
 from mappings.release import Release
+from pipelines.code_identity import code_sha256
 from pipelines.diffs.incidence import derive_denominator
 from pipelines.diffs.scale import compare_scales
 from pipelines.grading.events import CONTRIBUTES_NOTHING
 from pipelines.grading.kernel import grade_study
 from pipelines.mapping_comparisons import manifest_of
 from pipelines.report.pseudonyms import Row
-from pipelines.stages import code_sha256
 from schemas.errors import StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import CHECKED_TABLES

@@ -32,12 +32,13 @@ from mappings import loader
 from mappings.checksums import LINES_SUFFIX
 from mappings.lock import LOCK
 from mappings.overlay_file import ABOUT, OVERLAY_FILES
+from pipelines.code_identity import code_sha256, sources_sha256
 from pipelines.delivery_program import write_program
 from pipelines.delivery_readme import readme
 from pipelines.home import MANIFEST_NAME, Home
 from pipelines.ingest.study import locate_file, read_manifest
 from pipelines.mapping_comparisons import manifest_of
-from pipelines.stages import code_sha256, hash_inputs, sources_sha256
+from pipelines.stages import hash_inputs
 from pipelines.verification import Difference, Source, Verification, stored_run, verify_run
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest

@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from pipelines.stages import code_version
+from pipelines.code_identity import code_version
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = ("schemas", "mappings", "pipelines", "warehouse")

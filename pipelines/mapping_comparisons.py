@@ -18,9 +18,10 @@ import polars as pl
 from mappings.diff import compare_releases
 from mappings.lock import SEMVER, version
 from mappings.release import Release
+from pipelines.code_identity import code_sha256
 from pipelines.diffs.mapping_impact import StudyImpact, StudyInput, preview_impact
 from pipelines.home import Home
-from pipelines.stages import code_sha256, read_layers
+from pipelines.stages import read_layers
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest, parse_manifest
 from schemas.mapping_diffs import DiffMappingImpact, DiffMappingRows, DiffMappingStudies

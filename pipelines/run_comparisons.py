@@ -18,13 +18,14 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
+from pipelines.code_identity import code_sha256
 from pipelines.diffs.run_diff import RunDiff, compare_runs
 from pipelines.diffs.run_diff_sides import RunSide
 from pipelines.diffs.run_diff_tables import STUDY_TABLES, SUBJECT_TABLES
 from pipelines.home import Home
 from pipelines.ingest.raw import RawStudy
 from pipelines.mapping_comparisons import manifest_of
-from pipelines.stages import code_sha256, read_layers, rebuild_raw_study
+from pipelines.stages import read_layers, rebuild_raw_study
 from schemas.errors import RegradeError, StoreError
 from schemas.registry import TABLES
 from schemas.vocabulary import STUDY_ID_PATTERN

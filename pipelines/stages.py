@@ -8,13 +8,11 @@ first where they are not there yet. Either way the last stage seals the run.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import importlib
-import importlib.metadata
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -26,10 +24,11 @@ from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
 from mappings.release import Release
+from pipelines.code_identity import code_sha256, code_version
 from pipelines.diffs.incidence import LATE_IMPORT
 from pipelines.diffs.scale import compare_scales
 from pipelines.grading.kernel import Grader, stream_study
-from pipelines.home import MANIFEST_NAME, PROJECT_NAME, Home, project_version
+from pipelines.home import MANIFEST_NAME, Home
 from pipelines.ingest.checking import stream_checks
 from pipelines.ingest.raw import RawTable, StoredRawTable
 from pipelines.ingest.staging import stream_staging
@@ -41,13 +40,10 @@ from schemas.registry import CHECKED_TABLES, TABLES
 from warehouse.disk import sha256_file
 from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of
 
-Stage: TypeAlias = Callable[["RunPlan", Sources], Iterable[Frames]]
+Stage: TypeAlias = Callable[["RunPlan", Sources], Generator[Frames]]
 """Takes the tables of the stages before it; gives the next rows of each of its own, again and again."""
 Progress: TypeAlias = Callable[[str], None]
 
-PURE_ROOMS: Final = ("schemas", "mappings", "pipelines/ingest", "pipelines/grading", "pipelines/diffs")
-"""Rooms whose sources decide what a run's results are; their digest is part of the run id."""
-_CODE_ROOT: Final = Path(__file__).resolve().parent.parent
 _RAW_FILES: Final = "raw_files"
 _RAW_FILES_SCHEMA: Final = {
     "number": pl.Int64,
@@ -197,49 +193,19 @@ def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
     return inputs
 
 
-def code_version() -> str:
-    """Version of this program: of the checkout it runs from, else of the installed package."""
-    return project_version(_CODE_ROOT) or importlib.metadata.version(PROJECT_NAME)
-
-
-@functools.cache
-def code_sha256() -> str:
-    """sha256 over names and sources of the pure rooms; line ends do not count.
-
-    Read once in a process, whose modules stay what they were when it started.
-    """
-    return sources_sha256(_CODE_ROOT)
-
-
-def sources_sha256(root: Path) -> str:
-    """`code_sha256` of the program under a folder. Raises `StoreError` where there is none."""
-    digest = hashlib.sha256()
-    sources = sorted(path for room in PURE_ROOMS for path in (root / room).rglob("*.py"))
-    if not sources:
-        raise StoreError(
-            "the program was installed without its sources, so a run cannot say what made it",
-            file=str(root),
-            next_action="install it from a wheel or run it from a checkout",
-        )
-    for path in sources:
-        text = path.read_bytes().replace(b"\r\n", b"\n")
-        name = path.relative_to(root).as_posix()
-        digest.update(f"{name}\0{hashlib.sha256(text).hexdigest()}\n".encode())
-    return digest.hexdigest()
-
-
 # The stages.
 
 
-def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
+def raw(plan: RunPlan, _: Sources) -> Generator[Frames]:
     """Every source cell as text, the rows that could not be split, and one line per file."""
-    # While another process reads the files, this one has time for an import that the last stage needs.
-    threading.Thread(target=importlib.import_module, args=(LATE_IMPORT,)).start()
+    # While another process reads binary files, this one has time for an import that the last stage needs.
+    threading.Thread(target=_import_early, daemon=True).start()
     lines: dict[int, dict[str, Any]] = {}
-    for number, piece in stream_study_files(plan.folder, plan.manifest):
-        name = _raw_name(number, piece.spec)
-        yield {name: piece.frame, f"{name}_rejected": piece.rejected}
-        lines[number] = _add_piece(lines.get(number), number, piece)
+    with closing(stream_study_files(plan.folder, plan.manifest)) as pieces:
+        for number, piece in pieces:
+            name = _raw_name(number, piece.spec)
+            yield {name: piece.frame, f"{name}_rejected": piece.rejected}
+            lines[number] = _add_piece(lines.get(number), number, piece)
     if hash_inputs(plan.folder, plan.manifest) != plan.identity["inputs"]:
         raise StoreError(
             "an input file changed while it was read",
@@ -249,6 +215,11 @@ def raw(plan: RunPlan, _: Sources) -> Iterator[Frames]:
     for line in lines.values():
         line["notes"] = json.dumps(line["notes"], sort_keys=True, ensure_ascii=False)
     yield {_RAW_FILES: pl.DataFrame(list(lines.values()), schema=_RAW_FILES_SCHEMA)}
+
+
+def _import_early() -> None:
+    with suppress(Exception):  # said where it is needed, if it still cannot be imported
+        importlib.import_module(LATE_IMPORT)
 
 
 def _add_piece(line: dict[str, Any] | None, number: int, piece: RawTable) -> dict[str, Any]:
@@ -269,24 +240,24 @@ def _raw_name(number: int, spec: FileSpec) -> str:
     return f"raw_{number}_{spec.role}"
 
 
-def staged(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
+def staged(plan: RunPlan, tables: Sources) -> Generator[Frames]:
     """Typed rows, partial dates as ranges; what cannot be read keeps its text."""
     yield from stream_staging(plan.manifest, [*_stored_tables(plan.manifest, tables.__getitem__)])
 
 
-def checked(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
+def checked(plan: RunPlan, tables: Sources) -> Generator[Frames]:
     """Valid rows, rejected rows and findings."""
     yield from stream_checks(tables, plan.manifest)
 
 
-def graded(plan: RunPlan, tables: Sources) -> Iterator[Frames]:
+def graded(plan: RunPlan, tables: Sources) -> Generator[Frames]:
     """ICANS intervals of events, subjects, days and episodes, and the release that decided."""
     yield plan.release.tables
     of_study = {table.info().name: tables[table.info().name] for table in CHECKED_TABLES}
     yield from plan.grader(of_study, plan.release, plan.manifest)
 
 
-def diffs(_: RunPlan, tables: Sources) -> Iterator[Frames]:
+def diffs(_: RunPlan, tables: Sources) -> Generator[Frames]:
     """Source scale against ICANS, and incidence."""
     yield compare_scales(tables, tables)
 
@@ -390,8 +361,11 @@ def _take_stage(
     files = store.find_stage(plan.study_id, plan.run_id, stage)
     kept: dict[str, list[pl.DataFrame]] = {}
     if files is None:
-        parts = _keep_small(_declared(STAGES[stage](plan, tables)), kept)
-        files = store.write_stage(plan.study_id, plan.run_id, stage, parts)
+        # A stage that is not taken to its end lets go of its processes and threads now, not when who caught
+        # the failure forgets it.
+        with closing(STAGES[stage](plan, tables)) as parts:
+            rows = _keep_small(_declared(parts), kept)
+            files = store.write_stage(plan.study_id, plan.run_id, stage, rows)
     for name, file in files.items():
         tables[name] = (
             pl.concat(kept[name])
@@ -404,9 +378,10 @@ def _take_stage(
 def collect_stage(stage: str, plan: RunPlan, tables: Sources) -> dict[str, pl.DataFrame]:
     """The whole tables of a stage, in memory; nothing is stored."""
     found: dict[str, list[pl.DataFrame]] = {}
-    for part in _declared(STAGES[stage](plan, tables)):
-        for name, rows in part.items():
-            found.setdefault(name, []).append(rows)
+    with closing(STAGES[stage](plan, tables)) as parts:
+        for part in _declared(parts):
+            for name, rows in part.items():
+                found.setdefault(name, []).append(rows)
     return {name: pl.concat(frames) for name, frames in found.items()}
 
 

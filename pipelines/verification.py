@@ -19,14 +19,13 @@ import polars as pl
 
 from mappings.loader import load_release
 from mappings.release import Release
+from pipelines.code_identity import code_sha256, code_version
 from pipelines.home import Home
 from pipelines.mapping_comparisons import manifest_of
 from pipelines.run_comparisons import find_run
 from pipelines.stages import (
     STAGES,
     RunPlan,
-    code_sha256,
-    code_version,
     collect_stage,
     hash_inputs,
     read_layers,

@@ -21,7 +21,8 @@ _Result = TypeVar("_Result")
 def in_order(work: Callable[[_Batch], _Result], batches: Iterable[_Batch]) -> Generator[_Result]:
     """What `work` makes of each batch, in order; it works in other threads, ahead of who takes the results.
 
-    A failure is raised in the turn of its batch; batches that are not yet begun are then left.
+    What batches share is read only, or a memo that may be filled twice with the same. A failure is raised in
+    the turn of its batch; batches that are not yet begun are then left, as they are when this is closed.
     """
     waiting: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(AT_ONCE) as workers:

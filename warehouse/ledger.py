@@ -186,9 +186,9 @@ class Ledger:
 
     def _head(self) -> tuple[int, str] | None:
         """Sequence and hash of the last entry as the head file has them; None where it cannot be read."""
-        if not self.head_path.is_file():  # a pipe in its place would be waited for
-            return None
         try:
+            if not self.head_path.is_file():  # a pipe in its place would be waited for
+                return None
             found = _as_object(self.head_path.read_bytes())
         except OSError:
             return None
@@ -212,13 +212,13 @@ class Ledger:
 
     def lines(self) -> Iterator[tuple[bytes, bool]]:
         """Lines and whether each has its end. Raises `StoreError` where the file cannot be read."""
-        if self.path.exists() and not self.path.is_file():  # a pipe in its place would be waited for
-            raise StoreError(
-                "the ledger cannot be read: it is a folder, pipe or device",
-                file=str(self.path),
-                next_action="move it away and put the ledger back",
-            )
         try:
+            if self.path.exists() and not self.path.is_file():  # a pipe in its place would be waited for
+                raise StoreError(
+                    "the ledger cannot be read: it is a folder, pipe or device",
+                    file=str(self.path),
+                    next_action="move it away and put the ledger back",
+                )
             with self.path.open("rb") as file:
                 for line in file:
                     yield line.removesuffix(b"\n"), line.endswith(b"\n")

@@ -8,7 +8,8 @@ the rows given and the size of the batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Final, TypeAlias
 
 import polars as pl
@@ -60,12 +61,13 @@ def stream_study(
     checked: Sources, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
 ) -> Iterator[Frames]:
     """The rows of `grade_study` as they come: of each table, its next ones."""
-    return finish_parts(grade_parts(checked, release, manifest, batch_rows), checked, release, manifest)
+    with closing(grade_parts(checked, release, manifest, batch_rows)) as parts:
+        yield from finish_parts(parts, checked, release, manifest)
 
 
 def grade_parts(
     checked: Sources, release: Release, manifest: StudyManifest, batch_rows: int = BATCH_ROWS
-) -> Iterator[dict[str, pl.DataFrame]]:
+) -> Generator[dict[str, pl.DataFrame]]:
     """The canonical tables of OF_SUBJECT in parts of whole subjects, in the order of their ids.
 
     With each, core_unmapped_terms of these subjects, as they come.

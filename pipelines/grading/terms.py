@@ -105,11 +105,13 @@ class TermIndex:
     def recall(self, row: Mapping[str, str | None], version: str | None, verbatim_terms: bool) -> Resolved:
         """`resolve`, remembered: a study is graded in batches that hold the same terms."""
         key = (*(row[name] for name in TERM_COLUMNS), version, verbatim_terms)
-        if key not in self._resolved:
+        found = self._resolved.get(key)
+        if found is None:
+            found = self.resolve(row, version, verbatim_terms)
             if len(self._resolved) >= _REMEMBERED:
-                self._resolved.clear()
-            self._resolved[key] = self.resolve(row, version, verbatim_terms)
-        return self._resolved[key]
+                self._resolved.clear()  # by any of the batches at work, so nothing is looked up twice
+            self._resolved[key] = found
+        return found
 
     def resolve(self, row: Mapping[str, str | None], version: str | None, verbatim_terms: bool) -> Resolved:
         """Concept of one row's terms; `version` is the CTCAE version, None where not recorded."""

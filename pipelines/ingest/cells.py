@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any, Final
 
 import polars as pl
@@ -40,13 +41,15 @@ class WholeFile:
 
     rows: pl.LazyFrame
     _texts: dict[str, pl.Series] = field(default_factory=dict)
+    _one_reads: Lock = field(default_factory=Lock)
 
     def texts(self, spec: FileSpec, column: str) -> pl.Series:
         """The cleaned texts of a column, read once however many pieces ask."""
-        if column not in self._texts:
-            kept = self.rows.filter(_where(spec, self.rows.collect_schema().names()))
-            self._texts[column] = clean_cells(kept.select(pl.col(column).unique()).collect().to_series())
-        return self._texts[column]
+        with self._one_reads:  # two pieces are at work, and begin with the same question
+            if column not in self._texts:
+                kept = self.rows.filter(_where(spec, self.rows.collect_schema().names()))
+                self._texts[column] = clean_cells(kept.select(pl.col(column).unique()).collect().to_series())
+            return self._texts[column]
 
 
 @dataclass

@@ -20,6 +20,7 @@ Decisions
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Final
 
 import polars as pl
@@ -150,11 +151,12 @@ def stream_checks(staged: Sources, manifest: StudyManifest, batch_rows: int = BA
         tally = tally_rules(EVENT_RULES, _with_subject(kept, beside, manifest))
         return CoreAdverseEvents.require(kept), lost, tally
 
-    for kept, lost, tally in in_order(check, _split_events(events, batch_rows)):
-        rejected.append(lost)
-        tallies.append(tally)
-        used += kept.height
-        yield {CoreAdverseEvents.info().name: kept}
+    with closing(in_order(check, _split_events(events, batch_rows))) as batches:
+        for kept, lost, tally in batches:
+            rejected.append(lost)
+            tallies.append(tally)
+            used += kept.height
+            yield {CoreAdverseEvents.info().name: kept}
     every_rejected = pl.concat(rejected)
     rows_of = {name: small[f"staged_{name}"].height for name in valid}
     rows_of["adverse_events"] = events.select(pl.len()).collect().item()

@@ -18,6 +18,7 @@ Decisions
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, Final
 
@@ -143,13 +144,14 @@ def stream_staging(
     for table in events:
         own: list[FileCells] = []
         stage = partial(_stage_events, table, manifest, WholeFile(table.lazy()))
-        for file, rows, halves in in_order(stage, table.pieces(batch_rows)):
-            own.append(file)
-            rejected.append(halves)
-            keys.append(rows.select(_KEY_COLUMNS))
-            if points_at_events:
-                onsets.append(rows)
-            yield {StagedAdverseEvents.info().name: rows}
+        with closing(in_order(stage, table.pieces(batch_rows))) as pieces:
+            for file, rows, halves in pieces:
+                own.append(file)
+                rejected.append(halves)
+                keys.append(rows.select(_KEY_COLUMNS))
+                if points_at_events:
+                    onsets.append(rows)
+                yield {StagedAdverseEvents.info().name: rows}
         require_kept_rows(table.spec, own)
         files += own
     staged["assessments"] = _dated_assessments(files, onsets)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,7 +73,7 @@ def read_study(folder: Path, manifest: StudyManifest) -> RawStudy:
     return RawStudy(manifest, read_tables(_located(folder, manifest)))
 
 
-def stream_study_files(folder: Path, manifest: StudyManifest) -> Iterator[tuple[int, RawTable]]:
+def stream_study_files(folder: Path, manifest: StudyManifest) -> Generator[tuple[int, RawTable]]:
     """The same piece by piece: the place of a file in the manifest, and its next rows. Raises as it does."""
     return stream_tables(_located(folder, manifest))
 

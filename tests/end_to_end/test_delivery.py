@@ -16,6 +16,7 @@ import pytest
 from typer.testing import Result
 
 from pipelines import delivery, stages, verification
+from pipelines.code_identity import code_sha256
 from pipelines.delivery import csv_bytes, deliver
 from pipelines.home import Home
 from pipelines.stages import run_study
@@ -38,7 +39,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 def _one_program() -> Iterator[None]:
     """Sources that are being edited would otherwise be other code by the time a run is verified."""
     with pytest.MonkeyPatch.context() as patched:
-        digest = stages.code_sha256()
+        digest = code_sha256()
         for module in (stages, delivery, verification):
             patched.setattr(module, "code_sha256", lambda: digest)
         yield

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipelines import stages
+from pipelines.code_identity import sources_sha256
 from pipelines.home import Home
 from pipelines.ingest.study import RawTable, stream_study_files
-from pipelines.stages import STAGES, plan_run, run_stage, run_study, sources_sha256
+from pipelines.stages import STAGES, plan_run, run_stage, run_study
 from schemas.errors import ManifestError, RegradeError, StoreError
 from schemas.manifest import StudyManifest
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, STAGED_TABLES

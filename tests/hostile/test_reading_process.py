@@ -17,13 +17,17 @@ import pytest
 from filelock import FileLock
 
 import pipelines
+from pipelines.home import Home
 from pipelines.ingest.readers import child, isolated, read_table
 from pipelines.ingest.readers.common import Source
 from pipelines.ingest.readers.isolated import read_tables, stream_tables
 from pipelines.ingest.readers.limits import GIB, MIB, Limits, limits_of, unpacked_limit
-from schemas.errors import UnreadableFileError
+from pipelines.stages import run_study
+from schemas.errors import StoreError, UnreadableFileError
 from schemas.manifest import FileSpec
+from tests.end_to_end.tiny_studies import write_tiny_study
 from tests.hostile.fuzz import seeds
+from warehouse.table_writer import TableWriter
 
 FILES = {
     "a.xpt": seeds.xpt_files,
@@ -182,6 +186,30 @@ def test_pieces_come_one_by_one_and_who_stops_taking_them_leaves_nothing(
     pieces.close()
     assert not list(temporary.iterdir())
     assert third.frame["A"][-1] == "262143"  # rows outlive the file they came in
+
+
+def test_a_run_that_fails_lets_go_of_the_process_while_its_failure_is_kept(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home").ensure()
+    write_tiny_study(home, "TINY")
+    landed = home.landing / "TINY"
+    pl.read_csv(landed / "ae.csv", infer_schema=False).write_parquet(landed / "ae.parquet")
+    manifest = landed / "study.yaml"
+    manifest.write_text(manifest.read_text().replace("ae.csv", "ae.parquet"))
+    seen: list[list[Path]] = []
+
+    def fail(*_: object) -> None:
+        seen.append(list(temporary.iterdir()))
+        raise StoreError("the disk is full", next_action="make room")
+
+    monkeypatch.setattr(TableWriter, "append", fail)
+    with pytest.raises(StoreError) as kept:
+        run_study(home, "TINY")
+    assert kept.value.__traceback__ is not None
+    assert seen
+    assert len(seen[0]) == 1
+    assert not list(temporary.iterdir())
 
 
 def test_the_clock_of_a_file_stands_while_its_pieces_are_dealt_with(

@@ -1,6 +1,7 @@
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -14,7 +15,7 @@ from schemas.evidence import CoreSubjects
 from schemas.mapping_diffs import DiffMappingImpact, DiffMappingRows
 from schemas.registry import PUBLISHED_TABLES
 from tests.unit.store_samples import sample_frame, seal_sample
-from warehouse import selection
+from warehouse import database_file, selection
 from warehouse.comparison_store import Compared, ComparisonStore
 from warehouse.ddl import view_statements
 from warehouse.dictionary import DICTIONARY_PATH, render_dictionary
@@ -155,11 +156,20 @@ def test_many_rows_are_written_by_several_workers_and_on_request_by_one(
     made = publish(home)
     by_one, rows = home.database.read_bytes(), content(home)
     home.database.unlink()
+    workers: list[int] = []
+
+    def noted(*arguments: Any) -> None:
+        workers.append(arguments[-1])
+        database_file.build(*arguments)
+
+    monkeypatch.setattr("warehouse.publisher.build", noted)
     monkeypatch.setattr("warehouse.publisher.MANY_ROWS", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
     assert publish(home).content_key == made.content_key
     assert content(home) == rows
     assert publish(home, rebuild=True).content_key == made.content_key
     assert home.database.read_bytes() == by_one
+    assert workers == [4, 1]
 
 
 def test_an_altered_file_is_rebuilt(home: Home) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -125,17 +127,19 @@ def test_day_numbers_of_sas_are_told_by_the_whole_column(batch_rows: int) -> Non
     assert found["staged_adverse_events"]["start_precision"].to_list() == ["none", "day", "day"]
 
 
-def test_the_whole_column_is_read_once_however_many_pieces_ask() -> None:
+def test_the_whole_column_is_read_once_by_pieces_that_ask_at_once() -> None:
     reads: list[int] = []
 
-    def noted(rows: pl.DataFrame) -> pl.DataFrame:
+    def slow(rows: pl.DataFrame) -> pl.DataFrame:
         reads.append(rows.height)
+        time.sleep(0.2)
         return rows
 
     rows = pl.DataFrame({"__row": [1, 2, 3], "AESTDTC": [" 20878", "20879", "20879"]}).lazy()
-    whole = WholeFile(rows.map_batches(noted))
+    whole = WholeFile(rows.map_batches(slow))
     spec = FileSpec(path="ae.csv", role="adverse_events")
-    found = [sorted(whole.texts(spec, "AESTDTC")) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pieces:
+        found = list(pieces.map(lambda _: sorted(whole.texts(spec, "AESTDTC")), range(3)))
     assert found == [["20878", "20879"]] * 3
     assert reads == [3]
 

@@ -21,8 +21,8 @@ import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 
 from mappings.release import Release
+from pipelines.code_identity import code_sha256
 from pipelines.grading.kernel import OF_SUBJECT, grade_parts
-from pipelines.stages import code_sha256
 from schemas.base import Table
 from schemas.errors import RegradeError, SchemaError
 from schemas.manifest import StudyManifest

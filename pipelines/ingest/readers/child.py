@@ -102,7 +102,7 @@ def _read(file: dict[str, Any], folder: Path, number: int, answers: TextIO) -> d
         if piece.rejected.height:
             piece.rejected.write_ipc(folder / f"{name}-rejected.arrow", compression="uncompressed")
         facts = {"blanks": blanks, "declared": declared, "notes": dict(piece.notes)}
-        _say(answers, {"piece": name, "rejects": bool(piece.rejected.height), **facts})
+        _say(answers, {"piece": part, "rejects": bool(piece.rejected.height), **facts})
     return _DONE
 
 

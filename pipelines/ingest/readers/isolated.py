@@ -12,6 +12,7 @@ Known shortcoming: where the system has no limit on address space (macOS, Window
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -114,22 +115,23 @@ class _ReadingProcess:
     def next_table(self, spec: FileSpec, file_format: FileFormat) -> Iterator[RawTable]:
         """The table of the next binary file, in the order they were asked for, piece by piece."""
         source = Source.of(spec)
-        limits = self._limits[self._done]
+        number, limits = self._done, self._limits[self._done]
         self._done += 1
         rows_in, seconds = 0, limits.seconds
-        while True:
+        for part in itertools.count():
             # The clock stands while a piece is dealt with: that time is not the child's.
             started = time.monotonic()
             answer = self._answer(source, limits, seconds)
             seconds -= time.monotonic() - started
             if "piece" not in answer:
                 break
-            with opened(source):
+            with opened(source):  # the names are made here: what is removed is never for the child to say
+                name = f"{number}-{part}"
                 piece = raw_piece(
                     spec,
                     file_format,
-                    (self._taken(answer["piece"]), answer["blanks"], answer["declared"]),
-                    self._taken(f"{answer['piece']}-rejected") if answer["rejects"] else no_rejected(),
+                    (self._taken(name), answer["blanks"], answer["declared"]),
+                    self._taken(f"{name}-rejected") if answer["rejects"] else no_rejected(),
                     answer["notes"],
                 )
             rows_in += piece.rows_in
