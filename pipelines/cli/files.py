@@ -6,6 +6,8 @@ what is in a file, and whole folders that appear at once (`warehouse.disk.new_fo
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,20 +15,34 @@ from pathlib import Path
 import polars as pl
 
 from schemas.errors import StoreError
+from warehouse.disk import flush
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a report whole: aside first, then one rename."""
-    aside = path.with_name(f".{path.name}.new")
-    aside.write_bytes(content.encode() if isinstance(content, str) else content)
-    aside.replace(path)
+    """Write a report whole."""
+    with _aside(path) as aside:
+        aside.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write_rows(path: Path, frame: pl.DataFrame) -> None:
-    """Write a table as Parquet, whole: aside first, then one rename."""
-    aside = path.with_name(f".{path.name}.new")
-    frame.rechunk().write_parquet(aside, compression="zstd", statistics=True)
-    aside.replace(path)
+    """Write a table as Parquet, whole."""
+    with _aside(path) as aside:
+        frame.rechunk().write_parquet(aside, compression="zstd", statistics=True)
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[Path]:
+    """A file of this command's own beside the target, which takes its place once it is on the disk."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        flush(aside)
+        aside.replace(path)
+        flush(path.parent)
+    finally:
+        aside.unlink(missing_ok=True)  # what could not be finished may hold rows of subjects
 
 
 @contextmanager
