@@ -6,8 +6,6 @@ what is in a file, and whole folders that appear at once (`warehouse.disk.new_fo
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +30,11 @@ def write_rows(path: Path, frame: pl.DataFrame) -> None:
 
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
-    """A file of this command's own beside the target, which takes its place once it is on the disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    os.close(handle)
-    aside = Path(name)
+    """A file beside the target, which takes its place once it is on the disk.
+
+    Its name is always the same: what a killed command left is written over by the next.
+    """
+    aside = path.with_name(f".{path.name}.new")
     try:
         yield aside
         flush(aside)
