@@ -157,6 +157,23 @@ def test_a_limit_that_is_met(
     assert not list(temporary.iterdir())
 
 
+def test_a_clock_that_runs_out_as_a_line_arrives_is_a_limit_not_a_crash(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[threading.Timer] = []
+
+    class RunsOutAsItIsStopped(threading.Timer):
+        def cancel(self) -> None:
+            super().cancel()
+            stopped.append(self)
+            if len(stopped) == 1:
+                self.function()
+
+    monkeypatch.setattr(threading, "Timer", RunsOutAsItIsStopped)
+    assert refused(written(tmp_path, "a.parquet")[0]).rule_id == "READ-LIMIT"
+    assert not list(temporary.iterdir())
+
+
 def test_a_process_that_is_killed_names_the_file_it_was_at(tmp_path: Path, temporary: Path) -> None:
     path = tmp_path / "a.parquet"
     pl.DataFrame({"A": ["x"]}).write_parquet(path)

@@ -172,14 +172,14 @@ class _ReadingProcess:
             line = self._process.stdout.readline(_LONGEST_ANSWER)
         finally:
             timer.cancel()
+            timer.join()  # it may be at work: a line that comes as the clock runs out is of a killed process
+        if late.is_set():
+            raise _over_limit(source, f"reading it took longer than {limits.seconds:.0f} seconds")
         if line.endswith(b"\n"):
             answer: Mapping[str, Any] = json.loads(line)
             return answer
         self._process.kill()
-        code = self._process.wait()
-        if late.is_set():
-            raise _over_limit(source, f"reading it took longer than {limits.seconds:.0f} seconds")
-        raise _death(source, code, limits)
+        raise _death(source, self._process.wait(), limits)
 
 
 @contextmanager
