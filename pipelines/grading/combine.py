@@ -17,6 +17,7 @@ from pipelines.grading.decisions import decisions_of
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, derive_joined
 from pipelines.grading.terms import resolve_terms
+from pipelines.grading.windows import has_several
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.vocabulary import DUPLICATE_ROW_RULE
@@ -282,46 +283,52 @@ def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFra
     )
 
 
-def count_evidence(placed: pl.DataFrame, contributions: pl.DataFrame) -> pl.DataFrame:
+def count_evidence(pairs: pl.DataFrame, contributions: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
     """Event rows in the window, those whose onset is after it for every infusion they can follow, and
     assessed moments with their domains in the window.
 
-    `placed`: every row by infusion and window, with `_row`; `contributions` of `derive_contributions`.
+    `pairs`: every row as `windows.derive_pairs` gives it; `contributions` of `derive_contributions`.
     """
-    is_late = pl.col("window_status") == "late"
-    counted = (
-        (~pl.col("_is_late")).sum().cast(pl.Int64).alias("events"),
-        pl.col("_is_late").sum().cast(pl.Int64).alias("late_events"),
-    )
-    per_row = placed.select("_row", *SUBJECT_WINDOW, is_late.alias("_is_late"))
-    # Only what can follow a later infusion than the first can be in the same window twice.
-    is_repeated = pl.col("_row").is_in(
-        placed.filter(pl.col("infusion_number") > 1)["_row"].unique().implode()
-    )
-    once = per_row.filter(~is_repeated).group_by(SUBJECT_WINDOW).agg(counted)
-    repeated = per_row.filter(is_repeated)
-    over_all = pl.lit(0, pl.Int32).alias("infusion_number")
-    of_events = (
-        pl.concat(
-            [
-                once,
-                repeated.group_by(SUBJECT_WINDOW).agg(counted),
-                once.filter(pl.col("infusion_number") > 0).with_columns(over_all),
-                repeated.group_by("_row", *SUBJECT, "window_days")
-                .agg(pl.col("_is_late").all())
-                .with_columns(over_all)
-                .group_by(SUBJECT_WINDOW)
-                .agg(counted),
-            ]
+    counts = _count_rows(pairs, windows)
+    of_events = pl.concat(
+        counts.select(
+            *(*SUBJECT, "infusion_number"),
+            pl.lit(days, pl.Int32).alias("window_days"),
+            (pl.col("_rows") - pl.col(f"_late_{days}")).alias("events"),
+            pl.col(f"_late_{days}").alias("late_events"),
         )
-        .group_by(SUBJECT_WINDOW)
-        .agg(pl.col("events", "late_events").sum())
+        for days in windows
     )
     of_moments = (
-        contributions.filter(pl.col("moment").is_not_null() & ~is_late)
+        contributions.filter(pl.col("moment").is_not_null() & (pl.col("window_status") != "late"))
         .select(*SUBJECT_WINDOW, "moment", "domains")
         .unique()
         .group_by(SUBJECT_WINDOW)
         .agg(pl.len().cast(pl.Int64).alias("assessments"))
     )
     return of_events.join(of_moments, on=SUBJECT_WINDOW, how="full", coalesce=True, validate="1:1")
+
+
+def _count_rows(pairs: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
+    """SUBJECT, infusion_number (0: over all infusions, or no dated one), `_rows`, and of these `_late_<days>`
+    per window.
+    """
+    late = {f"_late_{days}": (pl.col("day_earliest") > days).fill_null(value=False) for days in windows}
+    counted = (pl.len().cast(pl.Int64).alias("_rows"), *(pl.col(name).sum().cast(pl.Int64) for name in late))
+    following = pairs.filter("follows").select(
+        *("_event", *SUBJECT, "infusion_number"), *(where.alias(name) for name, where in late.items())
+    )
+    by_infusion = following.group_by(*SUBJECT, "infusion_number").agg(counted)
+    once = by_infusion.drop("infusion_number")
+    if has_several(pairs):
+        each = following.group_by("_event").agg(pl.col(SUBJECT).first(), pl.col(*late).all())
+        once = each.group_by(SUBJECT).agg(counted)
+    undated = (
+        pairs.filter(~pl.col("is_dated") & (pl.col("infusion_number").fill_null(1) == 1))
+        .select(*SUBJECT, *(pl.lit(value=False).alias(name) for name in late))
+        .group_by(SUBJECT)
+        .agg(counted)
+    )
+    over_all = pl.concat([once, undated]).group_by(SUBJECT).agg(pl.col("_rows", *late).sum())
+    zero = pl.lit(0, pl.Int32).alias("infusion_number")
+    return pl.concat([by_infusion, over_all.with_columns(zero).select(by_infusion.columns)])

@@ -25,7 +25,13 @@ from pipelines.grading.events import EVENT, SUBJECT, DecidedEvents, decide_event
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import PLACED, derive_measured, derive_measured_days
 from pipelines.grading.moments import derive_moments
-from pipelines.grading.windows import derive_candidates, derive_onset, derive_placements, limit_to_window
+from pipelines.grading.windows import (
+    derive_onset,
+    derive_pairs,
+    derive_placements,
+    limit_to_window,
+    select_following,
+)
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
 
@@ -34,20 +40,19 @@ from schemas.manifest import StudyManifest
 class Evidence:
     """Everything that bears on a grade.
 
-    `decided`: every row with its decision; `reach` and `placed`: every row by the infusions it can follow,
-    and by infusion and window. All that follows holds the rows that are not silent only.
+    `decided`: every row with its decision; `pairs`: every row by the infusions of its subject, as
+    `windows.derive_pairs` gives them. All that follows holds the rows that are not silent only.
 
     `events`: rows with their release interval and context flags; `graded_events`: the same after context, no
-    assessment read but a deficit before the infusion; `candidates` and `placements`: `reach` and `placed` of
-    these rows; `revised`: rows that assessments bear on, per infusion and window, after context and before
-    the window; `base_windows` and `event_windows`: what rows give to windows without and with assessments;
-    `moments`, `moment_windows`, `moment_days`: assessed moments, what they give, and the days they can be on;
-    `measured_days`: usable evidence by day.
+    assessment read but a deficit before the infusion; `candidates` and `placements`: these rows by the
+    infusions they can follow, and by infusion and window; `revised`: rows that assessments bear on, per
+    infusion and window, after context and before the window; `base_windows` and `event_windows`: what rows
+    give to windows without and with assessments; `moments`, `moment_windows`, `moment_days`: assessed
+    moments, what they give, and the days they can be on; `measured_days`: usable evidence by day.
     """
 
     decided: DecidedEvents
-    reach: pl.DataFrame
-    placed: pl.DataFrame
+    pairs: pl.DataFrame
     events: pl.DataFrame
     graded_events: pl.DataFrame
     candidates: pl.DataFrame
@@ -68,11 +73,10 @@ def derive_evidence(
     infusions, subjects = checked["core_infusions"], checked["core_subjects"]
     windows = (manifest.windows.primary_days, *manifest.windows.sensitivity_days)
     decided = decide_events(checked, release, manifest)
-    reach = derive_candidates(derive_onset(decided.rows), infusions)
-    placed = derive_placements(decided.rows, reach, infusions, windows).with_row_index("_place")
-    is_active = ~pl.col("_is_silent")
-    candidates, placements = reach.filter(is_active), placed.filter(is_active)
+    pairs = derive_pairs(derive_onset(decided.rows), infusions)
     events = derive_onset(derive_context(decided.active(), checked, release, manifest))
+    candidates = select_following(pairs.filter(~pl.col("_is_silent")))
+    placements = derive_placements(events, candidates, infusions, windows)
     read = derive_moments(
         checked["core_assessments"], subjects, checked["core_sedation"], derive_depressed(events)
     )
@@ -88,8 +92,7 @@ def derive_evidence(
     moment_windows, moment_days = derive_assessment_windows(moments, infusions, windows)
     return Evidence(
         decided=decided,
-        reach=reach,
-        placed=placed,
+        pairs=pairs,
         events=events,
         graded_events=graded,
         candidates=candidates,

@@ -6,7 +6,7 @@ called from. `kernel` calls this for batches of subjects and puts the parts toge
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,11 +27,17 @@ from pipelines.grading.contradictions import derive_contradictions
 from pipelines.grading.course_tables import derive_course_tables
 from pipelines.grading.courses import derive_day_spans
 from pipelines.grading.days import derive_subject_days
-from pipelines.grading.events import EVENT, OF_STUDY, SUBJECT
+from pipelines.grading.events import EVENT, SUBJECT
 from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
-from pipelines.grading.windows import compute_days, compute_window_status, derive_onset
+from pipelines.grading.windows import (
+    compute_days,
+    compute_window_status,
+    derive_placements,
+    select_following,
+    select_latest,
+)
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
 
@@ -71,11 +77,10 @@ def grade_events(checked: Mapping[str, pl.DataFrame], release: Release, manifest
         frame,
     )
     alone = derive_alone(evidence, contributions, withheld, frame, manifest)
-    counts = count_evidence(evidence.placed, contributions)
-    event_grades = _derive_event_grades(evidence, infusions, manifest)
+    counts = count_evidence(evidence.pairs, contributions, windows)
+    event_grades = _derive_event_grades(evidence, manifest)
     tables = {
         "core_event_grades": event_grades,
-        "core_event_windows": _with_silent(evidence),
         "core_assessment_grades": _derive_assessment_grades(evidence, infusions, manifest),
         "core_assessment_windows": evidence.moment_windows,
         "core_subject_grades": combine_subjects(contributions, alone, counts, frame, withheld, windows[0]),
@@ -102,6 +107,7 @@ def grade_subjects(
     days = _derive_days(evidence, spans, infusions, max(windows))
     return {
         **grades.tables,
+        "core_event_windows": _derive_event_windows(evidence, infusions, windows),
         "core_subject_days": days,
         **derive_course_tables(
             checked,
@@ -174,30 +180,31 @@ def _derive_days(
     )
 
 
-def _with_silent(evidence: Evidence) -> pl.DataFrame:
+def _derive_event_windows(
+    evidence: Evidence, infusions: pl.DataFrame, windows: Sequence[int]
+) -> pl.DataFrame:
     """What every row gives to its windows: a silent one 0/0/0."""
-    zero = pl.lit(0, pl.Int8)
-    given = evidence.event_windows.select("_place", *INTERVAL, "evidence_rule")
-    matched = evidence.placed.select("_place", "_is_silent").join(
-        given, on="_place", how="left", validate="1:1", maintain_order="left"
+    rows, place = evidence.decided.rows, ("_row", "infusion_number", "window_days")
+    placed = derive_placements(rows, select_following(evidence.pairs), infusions, windows)
+    given = evidence.event_windows.select(*place, *INTERVAL, "evidence_rule")
+    matched = placed.select(*place, "_is_silent").join(
+        given, on=place, how="left", validate="1:1", maintain_order="left"
     )
-    is_silent = pl.col("_is_silent")
-    return evidence.placed.hstack(
+    zero, is_silent = pl.lit(0, pl.Int8), pl.col("_is_silent")
+    return placed.hstack(
         matched.select(
             *(pl.when(is_silent).then(zero).otherwise(end).alias(end) for end in INTERVAL), "evidence_rule"
         )
     )
 
 
-def _derive_event_grades(
-    evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest
-) -> pl.DataFrame:
+def _derive_event_grades(evidence: Evidence, manifest: StudyManifest) -> pl.DataFrame:
     """Every row with the status and interval of the primary window of the latest infusion it can follow.
 
     An event certainly before the first infusion is counted in days from that one, with
     infusion_number null. Columns of core_event_grades, `_row` and `_is_silent`.
     """
-    placed = _place_events(evidence, infusions, manifest)
+    placed = _place_events(evidence.pairs, manifest.windows.primary_days)
     active = placed.filter(~pl.col("_is_silent")).select("_row", "window_status")
     shown = _latest_primary(evidence.event_windows, manifest).select(*EVENT, "infusion_number")
     revised = _latest_primary(evidence.revised, manifest).join(
@@ -230,38 +237,23 @@ def _derive_event_grades(
     )
 
 
-def _place_events(evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest) -> pl.DataFrame:
-    """Every row, in order: infusion_number, onset_day_earliest and _latest, and window_status."""
-    primary = pl.lit(manifest.windows.primary_days, pl.Int32)
-    reach = evidence.reach
-    if (reach["infusion_number"] > 1).any():
-        reach = reach.filter(pl.col("infusion_number") == pl.col("infusion_number").max().over("_row"))
-    latest = reach.select(
-        "_row",
-        "infusion_number",
-        "day_earliest",
-        "day_latest",
-        compute_window_status(primary).alias("_status"),
-    )
-    is_dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(OF_STUDY).unique()
-    first = (
-        _first_infusions(infusions)
-        .drop("study_id")
-        .join(is_dated.with_columns(pl.lit(value=True).alias("_is_dated")), on=OF_STUDY, how="left")
-    )
+def _place_events(pairs: pl.DataFrame, primary_days: int) -> pl.DataFrame:
+    """Every row, in order: `_row`, `_is_silent`, infusion_number, onset_day_earliest and _latest, and
+    window_status.
+    """
     status = (
-        pl.when(pl.col("_status").is_not_null())
-        .then("_status")
-        .when(pl.col("_is_dated").fill_null(value=False))
+        pl.when("follows")
+        .then(compute_window_status(pl.lit(primary_days, pl.Int32)))
+        .when("is_dated")
         .then(pl.lit("before_infusion"))
         .otherwise(pl.lit("no_infusion_date"))
     )
-    return (
-        derive_onset(evidence.decided.rows)
-        .select("_row", "_is_silent", OF_STUDY, "onset_earliest", "onset_latest")
-        .join(latest, on="_row", how="left", validate="1:1", maintain_order="left")
-        .join(first, on=OF_STUDY, how="left", validate="m:1", maintain_order="left")
-        .with_columns(status.alias("window_status"), *_count_days("onset", "onset_day"))
+    return select_latest(pairs).select(
+        *("_row", "_is_silent"),
+        pl.when("follows").then("infusion_number"),
+        pl.col("day_earliest").alias("onset_day_earliest"),
+        pl.col("day_latest").alias("onset_day_latest"),
+        status.alias("window_status"),
     )
 
 

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import polars as pl
 
-from pipelines.grading.events import EVENT, OF_STUDY, SUBJECT
+from pipelines.grading.events import EVENT, OF_STUDY
 
-PLACED_WITH = ("_row", "_is_silent", "_place")
+PLACED_WITH = ("_row", "_is_silent")
 """Columns of an event that its placements keep (`events.DecidedEvents`)."""
 OPEN_START = datetime(1, 1, 1)
 OPEN_END = datetime(9999, 12, 31, 23, 59, 59)
@@ -31,50 +31,85 @@ def derive_onset(events: pl.DataFrame) -> pl.DataFrame:
     return events.with_columns(pl.col("start_earliest").alias("onset_earliest"), latest.alias("onset_latest"))
 
 
-def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
-    """Each event with every infusion it can follow.
+def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
+    """Each event with every infusion of its subject, in the order of events and then of infusions.
 
-    Columns: EVENT, those of PLACED_WITH that `events` has, infusion_number, day_earliest, day_latest (days
-    after that infusion, null where a bound is open), is_only_choice (it can follow no other infusion and
-    cannot precede the first). Events of subjects without a dated infusion, and events certainly before the
-    first, have no row.
+    Columns: `_event` (number of the event in `events`), EVENT, those of PLACED_WITH that `events` has,
+    infusion_number, day_earliest, day_latest (days after that infusion, null where a bound is open), is_dated
+    (the subject has a dated infusion), follows (the event can follow the infusion), is_only_choice (it can
+    follow no other infusion and cannot precede the first). An event of a subject without infusions has one
+    row, with infusion_number null.
     """
-    dated = infusions.filter(pl.col("infusion_earliest").is_not_null().any().over(SUBJECT)).select(
-        *SUBJECT, "infusion_number", "infusion_earliest", "infusion_latest"
+    spans = infusions.select(
+        *(OF_STUDY, "infusion_number", "infusion_earliest", "infusion_latest"),
+        pl.col("infusion_earliest").is_not_null().any().over(OF_STUDY).alias("is_dated"),
     )
-    following = dated.select(
-        *SUBJECT,
-        (pl.col("infusion_number") - 1).alias("infusion_number"),
-        pl.col("infusion_latest").fill_null(OPEN_END).alias("next_latest"),
+    following = spans.select(
+        OF_STUDY,
+        pl.col("infusion_number") - 1,
+        pl.col("infusion_latest").fill_null(OPEN_END).alias("_next_latest"),
     )
-    spans = dated.join(following, on=[*SUBJECT, "infusion_number"], how="left", validate="1:1")
+    spans = spans.join(following, on=[OF_STUDY, "infusion_number"], how="left", validate="1:1")
     onset_earliest = pl.col("onset_earliest").fill_null(OPEN_START)
     onset_latest = pl.col("onset_latest").fill_null(OPEN_END)
-    can_follow = (onset_latest >= pl.col("infusion_earliest").fill_null(OPEN_START)) & (
-        onset_earliest < pl.col("next_latest").fill_null(OPEN_END)
+    can_follow = (
+        pl.col("is_dated").fill_null(value=False)
+        & (onset_latest >= pl.col("infusion_earliest").fill_null(OPEN_START))
+        & (onset_earliest < pl.col("_next_latest").fill_null(OPEN_END))
     )
-    can_precede_first = (onset_earliest < pl.col("infusion_latest").fill_null(OPEN_END)) & (
+    can_precede = (onset_earliest < pl.col("infusion_latest").fill_null(OPEN_END)) & (
         pl.col("infusion_number") == 1
     )
-    choice = pl.col("_can_follow").cast(pl.UInt32) + pl.col("_can_precede")
-    choices = (pl.col("_can_follow").sum() + pl.col("_can_precede").any()).over("_event")
-    has_several = bool((spans["infusion_number"] > 1).any())
+    choices = pl.col("follows").cast(pl.UInt32) + pl.col("_can_precede")
+    if has_several(infusions):
+        choices = (pl.col("follows").sum() + pl.col("_can_precede").any()).over("_event")
     carried = [*EVENT, *(name for name in PLACED_WITH if name in events.columns)]
-    placed = (
-        events.select(*carried, "onset_earliest", "onset_latest")
+    return (
+        events.lazy()
+        .select(*carried, "onset_earliest", "onset_latest")
         .with_row_index("_event")
-        .join(spans.drop("study_id"), on=OF_STUDY, how="inner", maintain_order="left_right")
-        .with_columns(can_follow.alias("_can_follow"), can_precede_first.alias("_can_precede"))
-        .with_columns((choices if has_several else choice).alias("_choices"))
-        .filter("_can_follow")
+        .join(spans.lazy(), on=OF_STUDY, how="left", maintain_order="left_right")
+        .with_columns(
+            pl.col("is_dated").fill_null(value=False),
+            can_follow.alias("follows"),
+            can_precede.fill_null(value=False).alias("_can_precede"),
+        )
+        .select(
+            *("_event", *carried, "infusion_number"),
+            compute_days("onset_earliest", "infusion_latest").alias("day_earliest"),
+            compute_days("onset_latest", "infusion_earliest").alias("day_latest"),
+            *("is_dated", "follows"),
+            (choices == 1).alias("is_only_choice"),
+        )
+        .collect()
     )
-    return placed.select(
-        *carried,
-        "infusion_number",
-        compute_days("onset_earliest", "infusion_latest").alias("day_earliest"),
-        compute_days("onset_latest", "infusion_earliest").alias("day_latest"),
-        (pl.col("_choices") == 1).alias("is_only_choice"),
-    )
+
+
+def has_several(infusions: pl.DataFrame) -> bool:
+    """A subject has more than one infusion."""
+    return bool((infusions["infusion_number"] > 1).any())
+
+
+def select_following(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Of `derive_pairs`, each event with every infusion it can follow.
+
+    Events of subjects without a dated infusion, and events certainly before the first, have no row.
+    """
+    return pairs.filter("follows").drop("_event", "is_dated", "follows")
+
+
+def select_latest(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Of `derive_pairs`, each event once, in order: the latest infusion it can follow, else the first."""
+    if not has_several(pairs):
+        return pairs
+    following = pl.when("follows").then("infusion_number").max().over("_event")
+    latest = pl.coalesce(following, pl.col("infusion_number").min().over("_event"))
+    return pairs.filter(pl.col("infusion_number").eq_missing(latest))
+
+
+def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
+    """Each event with every infusion it can follow: `select_following` of `derive_pairs`."""
+    return select_following(derive_pairs(events, infusions))
 
 
 def compute_days(instant: str, infusion: str) -> pl.Expr:
