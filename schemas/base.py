@@ -192,11 +192,13 @@ def is_rising(frame: pl.DataFrame, keys: list[str]) -> bool:
     """Each row's key is greater than that of the row before: sorted, and without a repetition."""
     if any(frame[key].null_count() for key in keys):
         return False
-    rises = pl.lit(value=False)
+    if frame.height < 2:
+        return True
+    rises = pl.zeros(frame.height - 1, pl.Boolean, eager=True)
     for key in reversed(keys):
-        here, before = pl.col(key), pl.col(key).shift(1)
+        here, before = frame[key].slice(1), frame[key].slice(0, frame.height - 1)
         rises = (here > before) | ((here == before) & rises)
-    return frame.height < 2 or bool(frame.lazy().select(rises.slice(1).all()).collect().item())
+    return bool(rises.all())
 
 
 def sort_by_key(frame: pl.DataFrame, keys: list[str]) -> tuple[pl.DataFrame, int]:

@@ -10,6 +10,7 @@ scope, no event), and none removes a row. A manifest switches the rules about an
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import polars as pl
 
@@ -23,6 +24,7 @@ CAUSES = ("haemorrhage", "stroke", "cns_infection", "cns_progression")
 AROUSAL_AND_COGNITION = ("cognition", "consciousness", "cognition|consciousness")
 FLAGS = ("_other_cause", "_over_haemorrhage", "_over_pres", "_over_named", "_in_history", "_is_sedated")
 """What `derive_context` adds, each a Boolean; `derive_deficit` adds `_has_deficit`."""
+AnyFrame = TypeVar("AnyFrame", pl.DataFrame, pl.LazyFrame)
 
 
 def derive_context(
@@ -176,7 +178,7 @@ def derive_deficit(events: pl.DataFrame, deficits: pl.DataFrame) -> pl.DataFrame
 
 
 def apply_rule(  # one shape for every context rule keeps them readable side by side
-    events: pl.DataFrame,
+    events: AnyFrame,
     rule_id: str | None,
     reason: str | None,
     where: pl.Expr,
@@ -184,7 +186,7 @@ def apply_rule(  # one shape for every context rule keeps them readable side by 
     low: pl.Expr | int | None = None,
     point: pl.Expr | int | None = None,
     high: pl.Expr | int | None = None,
-) -> pl.DataFrame:
+) -> AnyFrame:
     """Change the given ends of the interval where `where` holds, and record rule and reason.
 
     `point=pl.lit(None)` takes the point away; an end left out is kept. Null `where` is false.
@@ -214,19 +216,22 @@ def apply_context(events: pl.DataFrame, policy: str) -> pl.DataFrame:
 
     `policy` is the attribution policy of the manifest.
     """
-    events = _apply_death(events)
-    events = apply_attribution(
-        events, policy, pl.col("relationship") == "not_related", pl.col("relationship") == "unlikely"
+    if events.is_empty():
+        return events
+    rows = _apply_death(events.lazy())
+    rows = apply_attribution(
+        rows, policy, pl.col("relationship") == "not_related", pl.col("relationship") == "unlikely"
     )
-    events = apply_causes(events, pl.col("domains") == "icp")
-    events = apply_rule(events, rules.MEDICAL_HISTORY, "medical_history", pl.col("_in_history"), low=0)
-    events = apply_rule(events, rules.BASELINE_DEFICIT, "baseline_deficit", pl.col("_has_deficit"), low=0)
-    return apply_rule(
-        events, rules.SEDATION, "sedation_overlap", pl.col("_is_sedated"), low=0, point=pl.lit(None)
+    rows = apply_causes(rows, pl.col("domains") == "icp")
+    rows = apply_rule(rows, rules.MEDICAL_HISTORY, "medical_history", pl.col("_in_history"), low=0)
+    rows = apply_rule(rows, rules.BASELINE_DEFICIT, "baseline_deficit", pl.col("_has_deficit"), low=0)
+    rows = apply_rule(
+        rows, rules.SEDATION, "sedation_overlap", pl.col("_is_sedated"), low=0, point=pl.lit(None)
     )
+    return rows.collect()
 
 
-def _apply_death(events: pl.DataFrame) -> pl.DataFrame:
+def _apply_death(events: AnyFrame) -> AnyFrame:
     """Grade 5 of a living subject is a contradiction; a fatal outcome below grade 5 raises high."""
     is_alive = pl.col("vital_status") == "alive"
     events = apply_rule(
@@ -247,9 +252,7 @@ def _apply_death(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def apply_attribution(
-    rows: pl.DataFrame, policy: str, not_related: pl.Expr, unlikely: pl.Expr
-) -> pl.DataFrame:
+def apply_attribution(rows: AnyFrame, policy: str, not_related: pl.Expr, unlikely: pl.Expr) -> AnyFrame:
     """The investigator's causality: not related and unlikely lower low; nothing else changes."""
     if policy == "ignore":
         return rows
@@ -262,7 +265,7 @@ def apply_attribution(
     return apply_rule(rows, rules.UNLIKELY, "attribution_unlikely", unlikely, low=0)
 
 
-def apply_causes(rows: pl.DataFrame, is_pressure: pl.Expr) -> pl.DataFrame:
+def apply_causes(rows: AnyFrame, is_pressure: pl.Expr) -> AnyFrame:
     """Another cause within a day: low 0; a pressure sign over a haemorrhage also point 0.
 
     PRES and the causes that the manifest names come after those of ASTCT, each with its own reason.

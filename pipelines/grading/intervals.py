@@ -48,41 +48,47 @@ def derive_joined(
     """Distinct parts of `|`-joined columns per group: `by`, and for each name what (column, where) gives.
 
     `where` says which rows of a group count. Parts are sorted and joined again; null where there is none.
-    A group with one distinct text, as most have, needs no list.
+    All columns are found in one pass; a group with one distinct text, as most have, needs no list.
     """
     numbers, groups = number_combinations(rows, by)
-    numbered = rows.with_columns(numbers.alias("_group"))
-    result = groups.with_row_index("_group")
-    for name, (column, where) in columns.items():
-        texts = (
-            numbered.filter(where & (pl.col(column) != ""))
-            .select("_group", pl.col(column).alias(name))
-            .unique()
-            .group_by("_group")
-            .agg(name)
+    numbered = rows.lazy().with_columns(numbers.alias("_group"))
+    texts = (
+        pl.concat(
+            numbered.filter(where & (pl.col(column) != "")).select(
+                "_group", pl.lit(number, pl.UInt32).alias("_name"), pl.col(column).alias("_text")
+            )
+            for number, (column, where) in enumerate(columns.values())
         )
-        if texts.is_empty():
-            result = result.with_columns(pl.lit(None, pl.String).alias(name))
-            continue
-        is_single = pl.col(name).list.len() == 1
-        single = texts.filter(is_single).with_columns(pl.col(name).list.first())
-        several = texts.filter(~is_single).explode(name, empty_as_null=False)
-        joined = (
-            several.with_columns(pl.col(name).str.split(SEPARATOR))
-            .explode(name, empty_as_null=False)
-            .unique()
-            .sort("_group", name)
-            .group_by("_group", maintain_order=True)
-            .agg(pl.col(name).str.join(SEPARATOR))
-        )
-        found = pl.concat([single.with_columns(_sort_parts(single[name])), joined])
-        result = result.join(found, on="_group", how="left", validate="1:1")
-    return result.drop("_group")
+        .unique()
+        .group_by("_group", "_name")
+        .agg("_text")
+        .collect()
+    )
+    is_single = pl.col("_text").list.len() == 1
+    single = texts.filter(is_single).with_columns(pl.col("_text").list.first())
+    several = (
+        texts.lazy()
+        .filter(~is_single)
+        .explode("_text", empty_as_null=False)
+        .with_columns(pl.col("_text").str.split(SEPARATOR))
+        .explode("_text", empty_as_null=False)
+        .unique()
+        .sort("_group", "_name", "_text")
+        .group_by("_group", "_name", maintain_order=True)
+        .agg(pl.col("_text").str.join(SEPARATOR))
+        .collect()
+    )
+    found = pl.concat([single.with_columns(sort_parts(single["_text"])), several])
+    wide = found.pivot("_name", on_columns=range(len(columns)), index="_group", values="_text")
+    wide.columns = ["_group", *columns]
+    return groups.with_row_index("_group").join(wide, on="_group", how="left", validate="1:1").drop("_group")
 
 
-def _sort_parts(texts: pl.Series) -> pl.Series:
-    """Each text with its distinct parts in order; a text is looked at once."""
-    sorted_texts = {text: SEPARATOR.join(sorted(set(text.split(SEPARATOR)))) for text in texts.unique()}
+def sort_parts(texts: pl.Series) -> pl.Series:
+    """Each `|`-joined text with its distinct parts in order; a text is looked at once, null stays null."""
+    sorted_texts = {
+        text: SEPARATOR.join(sorted(set(text.split(SEPARATOR)))) for text in texts.drop_nulls().unique()
+    }
     return texts.replace_strict(sorted_texts, return_dtype=pl.String)
 
 

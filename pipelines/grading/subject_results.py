@@ -29,6 +29,7 @@ from pipelines.grading.courses import derive_day_spans
 from pipelines.grading.days import derive_subject_days
 from pipelines.grading.events import EVENT, SUBJECT
 from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
+from pipelines.grading.intervals import sort_parts
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
 from pipelines.grading.windows import (
@@ -273,21 +274,15 @@ def _with_revised(events: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
 
 def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
     """Apply the rules of `window_status` and join the lists of rules and reasons."""
-    status = pl.col("window_status")
-    placed = apply_rule(
-        placed, rules.BEFORE_INFUSION, None, status == "before_infusion", low=0, point=0, high=0
-    )
-    placed = apply_rule(placed, rules.PARTLY_IN_WINDOW, "onset_partly_in_window", status == "partly", low=0)
-    placed = apply_rule(
-        placed, rules.PARTLY_IN_WINDOW, "no_infusion_date", status == "no_infusion_date", low=0
-    )
-    placed = apply_rule(placed, None, "late_onset", status == "late")
-    codes = {
-        "context_rules": pl.col("context_rules").list.join(SEPARATOR),
-        "review_reasons": pl.col("review_reasons").list.unique().list.sort().list.join(SEPARATOR),
-    }
-    return placed.with_columns(
-        pl.when(joined != "").then(joined).alias(name) for name, joined in codes.items()
+    status, rows = pl.col("window_status"), placed.lazy()
+    rows = apply_rule(rows, rules.BEFORE_INFUSION, None, status == "before_infusion", low=0, point=0, high=0)
+    rows = apply_rule(rows, rules.PARTLY_IN_WINDOW, "onset_partly_in_window", status == "partly", low=0)
+    rows = apply_rule(rows, rules.PARTLY_IN_WINDOW, "no_infusion_date", status == "no_infusion_date", low=0)
+    rows = apply_rule(rows, None, "late_onset", status == "late")
+    joined = rows.with_columns(pl.col("context_rules", "review_reasons").list.join(SEPARATOR)).collect()
+    return joined.with_columns(
+        pl.when(codes != "").then(codes).alias(codes.name)
+        for codes in (joined["context_rules"], sort_parts(joined["review_reasons"]))
     )
 
 

@@ -21,6 +21,7 @@ from mappings.meddra import Found
 from mappings.release import Release
 from mappings.term_key import term_key
 from pipelines.grading.combinations import number_combinations
+from schemas.base import SEPARATOR
 
 CODED_COLUMNS = ("llt_code", "pt_code", "preferred_term", "lowest_level_term")
 TERM_COLUMNS = (*CODED_COLUMNS, "verbatim_term", "body_system")
@@ -33,7 +34,7 @@ RESOLVED_SCHEMA: dict[str, pl.DataType] = {
     "concept_id": pl.String(),
     "match_method": pl.String(),
     "term_key": pl.String(),
-    "term_layers": pl.List(pl.String()),
+    "term_layers": pl.String(),
 }
 
 
@@ -240,6 +241,6 @@ def resolve_terms(rows: pl.DataFrame, release: Release, *, verbatim_terms: bool)
         version = row["scale_version"] if row["scale"] == "ctcae" else None
         terms = {**row, "verbatim_term": row["_verbatim"]}
         resolved = index.recall(terms, version, verbatim_terms)
-        key, layers = resolved.term_key, sorted(resolved.layers)
+        key, layers = resolved.term_key, SEPARATOR.join(sorted(resolved.layers))
         found.append((resolved.term_status, resolved.concept_id, resolved.match_method, key, layers))
     return rows.hstack(pl.DataFrame(found, schema=RESOLVED_SCHEMA, orient="row")[numbers])

@@ -114,8 +114,8 @@ def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataF
 
 def compute_days(instant: str, infusion: str) -> pl.Expr:
     """Whole calendar days from the infusion to the instant; null where either is open."""
-    days = (pl.col(instant).dt.date() - pl.col(infusion).dt.date()).dt.total_days()
-    return days.cast(pl.Int32)
+    # A date is a number of days: numbers are subtracted faster than dates.
+    return pl.col(instant).dt.date().cast(pl.Int32) - pl.col(infusion).dt.date().cast(pl.Int32)
 
 
 def compute_window_status(window_days: pl.Expr) -> pl.Expr:
