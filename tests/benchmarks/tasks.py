@@ -7,8 +7,8 @@ run, and what is printed (`__main__`). A task takes the folder that `prepare` fi
 files), `checked` (the checked tables of the same rows).
 
 The floor of a task is what no program can do without: polars streams the same Parquet files from disk to
-disk. It is measured just before and just after the task, in its process. A whole run has the raw files for
-floor, the kernel the checked tables.
+disk. It is measured just before and just after the task, each time in a process of its own, so that nobody's
+memory counts as another's. A whole run has the raw files for floor, the kernel the checked tables.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -90,7 +91,7 @@ def _graded(folder: Path, name: str, grade: Callable[[Sources], Iterator[Frames]
                 writers.append(part)
             writers.close()
 
-    return _beside_floor(name, work, files, folder)
+    return {name: measure(work)}
 
 
 def run_pandas(folder: Path) -> Costs:
@@ -106,7 +107,7 @@ def run_duckdb(folder: Path) -> Costs:
 def _second(folder: Path, name: str, grade: SecondKernel) -> Costs:
     release, manifest = load_release(), read_manifest(folder / "landing" / STUDY)
     files, target = checked_files(folder), _fresh(folder / OUTPUTS / name)
-    return _beside_floor(name, lambda: grade(files, release, manifest, target), files, folder)
+    return {name: measure(lambda: grade(files, release, manifest, target))}
 
 
 def agree(folder: Path) -> dict[str, int]:
@@ -121,13 +122,10 @@ def agree(folder: Path) -> dict[str, int]:
 
 def run_whole(folder: Path) -> Costs:
     """Raw Parquet in, every stage, the run folder, the published DuckDB file."""
-    files = {path.stem: path for path in sorted((folder / "landing" / STUDY).glob("*.parquet"))}
     home = Home(_fresh(folder / "home"))
     home.landing.mkdir()
     shutil.copytree(folder / "landing" / STUDY, home.landing / STUDY, copy_function=os.link)
     costs: Costs = {}
-    _floor(files, folder)
-    before = _floor(files, folder)
     watch, stages = Stopwatch(), ["plan"]
 
     def note(stage: str) -> None:
@@ -143,24 +141,42 @@ def run_whole(folder: Path) -> Costs:
         max(cost.peak_mib for cost in costs.values()),
         max(cost.child_mib for cost in costs.values()),
     )
-    return {**costs, "whole run": whole, "floor before": before, "floor after": _floor(files, folder)}
+    return {**costs, "whole run": whole}
 
 
-def _beside_floor(name: str, work: Callable[[], None], files: Mapping[str, Path], folder: Path) -> Costs:
-    _floor(files, folder)  # the first call of all pays for starting threads
-    before = _floor(files, folder)
-    cost = measure(work)
-    return {name: cost, "floor before": before, "floor after": _floor(files, folder)}
+def copy_checked(folder: Path) -> Costs:
+    """The floor of what takes the checked tables."""
+    return _copy(checked_files(folder), folder)
 
 
-def _floor(files: Mapping[str, Path], folder: Path) -> Cost:
-    target = _fresh(folder / "copies")
+def copy_raw(folder: Path) -> Costs:
+    """The floor of what takes the raw files."""
+    return _copy({path.stem: path for path in (folder / "landing" / STUDY).glob("*.parquet")}, folder)
 
-    def copy() -> None:
-        for name, path in files.items():
-            pl.scan_parquet(path).sink_parquet(target / f"{name}.parquet")
 
-    return measure(copy)
+def _copy(files: Mapping[str, Path], folder: Path) -> Costs:
+    target, ordered = _fresh(folder / "copies"), sorted(files, key=lambda name: files[name].stat().st_size)
+
+    def copy(names: Iterable[str]) -> None:
+        for name in names:
+            pl.scan_parquet(files[name]).sink_parquet(target / f"{name}.parquet")
+
+    copy(ordered[:1])  # the first call of all pays for starting threads
+    return {"floor": measure(lambda: copy(ordered))}
+
+
+def run_beside_floor(name: str, folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
+    """The parts of a task and their costs, and the floor before and after it."""
+    floor = "copy of raw" if name == "whole run" else "copy of checked"
+    yield "floor before", _in_process(floor, folder)["floor"]
+    yield from _in_process(name, folder).items()
+    yield "floor after", _in_process(floor, folder)["floor"]
+
+
+def _in_process(name: str, folder: Path) -> dict[str, dict[str, float]]:
+    command = [sys.executable, "-W", "ignore", "-m", __spec__.name, "alone", str(folder), name]
+    found: dict[str, dict[str, float]] = json.loads(subprocess.check_output(command))
+    return found
 
 
 def checked_files(folder: Path) -> dict[str, Path]:
@@ -183,6 +199,10 @@ TASKS: Final[dict[str, Callable[[Path], Costs]]] = {
     "whole run": run_whole,
 }
 """Measured in this order, again and again."""
+FLOORS: Final[dict[str, Callable[[Path], Costs]]] = {
+    "copy of checked": copy_checked,
+    "copy of raw": copy_raw,
+}
 
 
 def main() -> None:
@@ -191,8 +211,11 @@ def main() -> None:
         prepare(folder, int(sys.argv[3]), int(sys.argv[4]))
     elif name in ("count", "agree"):
         print(json.dumps(count_rows(folder) if name == "count" else agree(folder)))
+    elif name == "alone":
+        costs = {**TASKS, **FLOORS}[sys.argv[3]](folder)
+        print(json.dumps({part: cost.as_json() for part, cost in costs.items()}))
     else:
-        print(json.dumps({part: cost.as_json() for part, cost in TASKS[name](folder).items()}))
+        print(json.dumps(dict(run_beside_floor(name, folder))))
 
 
 if __name__ == "__main__":
