@@ -29,9 +29,10 @@ def number_combinations(rows: pl.DataFrame, names: Sequence[str]) -> tuple[pl.Se
         .select("_member")
         .with_row_index("combination")
     )
-    numbers = members.explode("_member", empty_as_null=False).sort("_member")["combination"]
+    each = members.explode("_member", empty_as_null=False)
+    numbers = pl.zeros(rows.height, pl.UInt32, eager=True).scatter(each["_member"], each["combination"])
     first = members["_member"].list.first()
-    return numbers, rows.select(names)[first]
+    return numbers.alias("combination"), rows.select(names)[first]
 
 
 def _is_constant(cells: pl.Series) -> bool:

@@ -51,14 +51,10 @@ _OF_DECISION: Final = (
 
 @dataclass(frozen=True)
 class Grades:
-    """Events and subjects graded: `tables` by name, all that bears on them, and what the record withholds.
-
-    `active_grades`: core_event_grades of the rows that are not silent.
-    """
+    """Events and subjects graded: `tables` by name, all that bears on them, and what the record withholds."""
 
     evidence: Evidence
     withheld: pl.DataFrame
-    active_grades: pl.DataFrame
     tables: Mapping[str, pl.DataFrame]
 
 
@@ -79,14 +75,13 @@ def grade_events(checked: Mapping[str, pl.DataFrame], release: Release, manifest
     )
     alone = derive_alone(evidence, contributions, withheld, frame, manifest)
     counts = count_evidence(evidence.pairs, contributions, windows)
-    event_grades = _derive_event_grades(evidence, manifest)
     tables = {
-        "core_event_grades": event_grades,
+        "core_event_grades": _derive_event_grades(evidence, manifest),
         "core_assessment_grades": _derive_assessment_grades(evidence, infusions, manifest),
         "core_assessment_windows": evidence.moment_windows,
         "core_subject_grades": combine_subjects(contributions, alone, counts, frame, withheld, windows[0]),
     }
-    return Grades(evidence, withheld, event_grades.filter(~pl.col("_is_silent")), tables)
+    return Grades(evidence, withheld, tables)
 
 
 def grade_subjects(
@@ -122,7 +117,7 @@ def grade_subjects(
         ),
         "core_closing_facts": derive_closing_facts(
             grades.tables["core_subject_grades"],
-            grades.active_grades,
+            grades.tables["core_event_grades"].filter(~pl.col("_is_silent")),
             evidence.event_windows,
             assessment_grades,
             evidence.moment_windows,
