@@ -11,7 +11,7 @@ rely on the order in which a table without ORDER BY gives its rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,22 +67,22 @@ class UnchangeableError(Exception):
 def build(
     path: Path,
     chosen: Selection,
-    comparisons: Sequence[StoredComparison],
+    comparisons: Callable[[], Sequence[StoredComparison]],
     key: DatabaseKey | None,
     workers: int = 1,
 ) -> None:
     """Write a file that holds what was chosen; one of the same content, made by one worker and not
     encrypted, has the same bytes.
 
-    Raises `StoreError` for a run that does not fit or a key that is not unique, `duckdb.Error` where it
-    cannot be written.
+    `comparisons` are asked for when the rows of all runs and releases are written. Raises `StoreError` for a
+    run that does not fit or a key that is not unique, `duckdb.Error` where it cannot be written.
     """
     options = (f"STORAGE_VERSION '{storage_version(key)}'", _NO_LOG)
     with _attached(path, key, workers, *options) as connection:
         connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
         for declared in PUBLISHED_TABLES:
             _create(connection, declared)
-            _fill(connection, declared, chosen, comparisons)
+            _fill(connection, declared, chosen, comparisons() if declared in MAPPING_DIFF_TABLES else ())
         for _, script in view_statements():
             connection.execute(script)
         connection.execute("COMMIT")

@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -63,6 +64,8 @@ MANY_ROWS: Final = 1_000_000
 """Rows, of all tables, that take longer to write than one wants to wait for the same bytes."""
 _SAME: Final = ("duckdb", "storage", "ddl")
 """Parts of the content in which two files must agree before one can be made from the other."""
+_NOT_COMPARED: Final = (*_SAME, "runs", "releases")
+"""Parts of the content that are known before releases are compared."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +84,21 @@ class Publication:
     left_out: tuple[str, ...]
 
 
-def publish(home: Home, reason: str | None = None, *, rebuild: bool = False) -> Publication:
+def publish(
+    home: Home,
+    reason: str | None = None,
+    *,
+    rebuild: bool = False,
+    compare: Callable[[], object] = lambda: None,
+) -> Publication:
     """Bring the DuckDB file to the chosen runs, releases and comparisons; does nothing when it is there.
 
     `reason` is what the ledger says why; `rebuild` makes the file whole and verifies every run, whatever is
-    there. Tables exist even when no study has rows for them. Raises `StoreError`, leaving the old file as it
-    is, when a run is damaged, when current runs disagree on the content of one mapping release, when a key is
-    not unique, when there is no or another key for an encrypted file, or when the home cannot be written.
+    there. `compare` renews the comparisons, under the lock and before they are read; where the file has to be
+    built whatever they say, the rows of a few runs are written meanwhile. Tables exist even when no study has
+    rows for them. Raises `StoreError`, leaving the old file as it is, when a run is damaged, when current runs
+    disagree on the content of one mapping release, when a key is not unique, when there is no or another key
+    for an encrypted file, or when the home cannot be written.
     """
     home.ensure()
     require_plain_files(home)
@@ -95,7 +106,7 @@ def publish(home: Home, reason: str | None = None, *, rebuild: bool = False) -> 
         key = read_database_key()
         require_key_for(home.database, key)
         store = RunStore(home.runs, reason)
-        return _Publishing(home, store, key, rebuild).publish()
+        return _Publishing(home, store, key, rebuild).publish(compare)
 
 
 def content_of(
@@ -128,48 +139,101 @@ class _Publishing:
         self.held: dict[str, Any] = dict(self.seal.content or {}) if self.seal else {}
         self.held_runs = {str(run[0]) for run in self.held.get("runs", ())}
         self.chosen = select(store, vouched=self.held_runs)
-        current = tuple(each.run.run_id for each in self.chosen.runs if each.is_current)
-        releases = {name: release.sha256 for name, release in self.chosen.releases.items()}
-        self.comparisons = ComparisonStore(home.runs).standing(releases, current)
-        self.content = content_of(self.chosen, self.comparisons, storage_version(key))
-        self.current = current
+        self.current = tuple(each.run.run_id for each in self.chosen.runs if each.is_current)
+        self.settle()
 
-    def publish(self) -> Publication:
-        content = content_key(self.content)
-        done = (content, self.current, len(self.chosen.runs), self.chosen.left_out)
+    def settle(self) -> None:
+        """Take the comparisons that are there now."""
+        releases = {name: release.sha256 for name, release in self.chosen.releases.items()}
+        self.comparisons = ComparisonStore(self.home.runs).standing(releases, self.current)
+        self.content = content_of(self.chosen, self.comparisons, storage_version(self.key))
+
+    def publish(self, compare: Callable[[], object]) -> Publication:
         for left_behind in self.home.root.glob(".publish-*"):  # by a process that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
-        if self.seal is not None and self.seal.content_key == content:
+        if self._is_built_whatever_compares():
+            with self._workshop() as built, self._started(built) as finish:
+                compare()
+                self.settle()
+                self._put_in_place(built, finish)
+            return self._done(created=True)
+        compare()
+        self.settle()
+        if self.seal is not None and self.seal.content_key == content_key(self.content):
             self._require_same_key()
-            if is_sealed(self.home, content, standing_sha256(self.home)):
+            if is_sealed(self.home, self.seal.content_key, standing_sha256(self.home)):
                 settle_seal(self.home)  # a process may have been killed before it could
-                return Publication(self.home.database, False, *done)
-        workshop = Path(tempfile.mkdtemp(prefix=".publish-", dir=self.home.root))
+                return self._done(created=False)
+        with self._workshop() as built:
+            self._put_in_place(built, lambda: self._changed(built) or self._whole(built))
+        return self._done(created=True)
+
+    def _done(self, *, created: bool) -> Publication:
+        content, runs = content_key(self.content), len(self.chosen.runs)
+        return Publication(self.home.database, created, content, self.current, runs, self.chosen.left_out)
+
+    @contextmanager
+    def _workshop(self) -> Iterator[Path]:
+        """Where the new file is made; its folder is gone at the end, whatever happens."""
+        folder = Path(tempfile.mkdtemp(prefix=".publish-", dir=self.home.root))
         try:
-            built = workshop / self.home.database.name
-            try:
-                digest, standing = self._changed(built) or self._whole(built)
-            except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
-                # A full disk is any of these, depending on where it strikes.
-                raise self._not_writable() from None
-            facts = {"content_key": content, "file_sha256": digest, "studies": len(self.current)}
-            entry = self.store.ledger.append(Note("published", facts))
-            write_seal(self.home, self.content, digest, entry, standing)
-            built.replace(self.home.database)
-            flush(self.home.root)
-            settle_seal(self.home)
+            yield folder / self.home.database.name
         finally:
-            shutil.rmtree(workshop, ignore_errors=True)
-        return Publication(self.home.database, True, *done)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _put_in_place(self, built: Path, make: Callable[[], tuple[str, str | None]]) -> None:
+        try:
+            digest, standing = make()
+        except (duckdb.IOException, duckdb.TransactionException, duckdb.FatalException):
+            # A full disk is any of these, depending on where it strikes.
+            raise self._not_writable() from None
+        facts = {
+            "content_key": content_key(self.content),
+            "file_sha256": digest,
+            "studies": len(self.current),
+        }
+        entry = self.store.ledger.append(Note("published", facts))
+        write_seal(self.home, self.content, digest, entry, standing)
+        built.replace(self.home.database)
+        flush(self.home.root)
+        settle_seal(self.home)
 
     def _whole(self, built: Path) -> tuple[str, str | None]:
         """Build the file; returns its digest and that of the file that stands."""
-        for each in self.chosen.runs:
-            if each.run.run_id in self.held_runs:  # not vouched for any more
-                each.run.verify()
         built.unlink(missing_ok=True)
+        self._verify_held()
         workers = 1 if self.rebuild else _workers(each.run for each in self.chosen.runs)
-        build(built, self.chosen, self.comparisons, self.key, workers)
+        build(built, self.chosen, lambda: self.comparisons, self.key, workers)
+        return self._finished(built)
+
+    @contextmanager
+    def _started(self, built: Path) -> Iterator[Callable[[], tuple[str, str | None]]]:
+        """`_whole` in a thread beside what the caller does; what it gives is called when that is done.
+
+        DuckDB needs the interpreter hardly ever. A build that nobody finishes ends before its last tables.
+        """
+        self._verify_held()
+        comparisons: Future[Sequence[StoredComparison]] = Future()
+
+        def finish() -> tuple[str, str | None]:
+            comparisons.set_result(self.comparisons)
+            building.result()
+            return self._finished(built)
+
+        with ThreadPoolExecutor(1) as other:
+            building = other.submit(build, built, self.chosen, comparisons.result, self.key, 1)
+            try:
+                yield finish
+            finally:
+                comparisons.cancel()
+
+    def _verify_held(self) -> None:
+        """A file that is built whole vouches for nothing."""
+        for each in self.chosen.runs:
+            if each.run.run_id in self.held_runs:
+                each.run.verify()
+
+    def _finished(self, built: Path) -> tuple[str, str | None]:
         self._finish(built)
         return file_digest.file_digest(built), standing_sha256(self.home)
 
@@ -205,6 +269,12 @@ class _Publishing:
         except (StoreError, UnchangeableError, duckdb.Error) as failure:
             return failure
         return None
+
+    def _is_built_whatever_compares(self) -> bool:
+        """The file is built whole whatever the comparisons say, and one worker is enough for its rows."""
+        known = all(self.held.get(part) == self.content[part] for part in _NOT_COMPARED)
+        few = _workers(each.run for each in self.chosen.runs) == 1
+        return few and not known and self._change() is None
 
     def _change(self) -> Change | None:
         """What has to change; None where the file that stands is no beginning."""

@@ -202,17 +202,9 @@ def publish_with_comparisons(
     holds the run already is published without reading it again. Raises what `publish` raises. A comparison
     that fails is a message: nothing waits for it.
     """
-    failures: tuple[str, ...]
-    is_sound = True
-    try:
-        failures = renew_comparisons(home).failures
-    except StoreError as damage:
-        failures, is_sound = (str(damage),), False
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    except BaseException as fault:  # a panic of a native library is a BaseException
-        failures = (describe(fault),)
-    done = publish(home, reason, rebuild=rebuild)
+    found: list[tuple[tuple[str, ...], bool]] = []
+    done = publish(home, reason, rebuild=rebuild, compare=lambda: found.append(_compare(home)))
+    ((failures, is_sound),) = found
     for failure in failures:
         say(f"regrade: mapping releases not compared: {failure}")
     for why in done.left_out:
@@ -220,6 +212,18 @@ def publish_with_comparisons(
     if (exposed := home.exposed()) is not None:
         say(f"regrade: {exposed}")
     return done, is_sound
+
+
+def _compare(home: Home) -> tuple[tuple[str, ...], bool]:
+    """Renew what compares releases: what went wrong, and whether every stored run is as it was written."""
+    try:
+        return renew_comparisons(home).failures, True
+    except StoreError as damage:
+        return (str(damage),), False
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as fault:  # a panic of a native library is a BaseException
+        return (describe(fault),), True
 
 
 def run_publish(

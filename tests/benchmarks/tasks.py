@@ -36,8 +36,6 @@ from schemas.frames import Frames, Sources
 from schemas.in_order import in_order
 from schemas.manifest import StudyManifest
 from schemas.results import CoreEventGrades, CoreSubjectGrades
-from tests.benchmarks import duckdb_kernel, pandas_kernel
-from tests.benchmarks.agreement import assert_agreement
 from tests.benchmarks.generator import STUDY, write_checked, write_study
 from tests.benchmarks.machine import Cost, Stopwatch, measure
 from warehouse.publisher import publish
@@ -96,11 +94,15 @@ def _graded(folder: Path, name: str, grade: Callable[[Sources], Iterator[Frames]
 
 def run_pandas(folder: Path) -> Costs:
     """The same two tables by the pandas version."""
+    from tests.benchmarks import pandas_kernel  # noqa: PLC0415 - its memory is not the kernel's
+
     return _second(folder, "pandas", pandas_kernel.grade)
 
 
 def run_duckdb(folder: Path) -> Costs:
     """The same two tables by the SQL version."""
+    from tests.benchmarks import duckdb_kernel  # noqa: PLC0415 - as pandas
+
     return _second(folder, "duckdb", duckdb_kernel.grade)
 
 
@@ -112,6 +114,8 @@ def _second(folder: Path, name: str, grade: SecondKernel) -> Costs:
 
 def agree(folder: Path) -> dict[str, int]:
     """Rows on which each second implementation said what the kernel says; a difference is an error."""
+    from tests.benchmarks.agreement import assert_agreement  # noqa: PLC0415 - as pandas
+
     outputs = folder / OUTPUTS
     return {
         name: assert_agreement(outputs / "kernel", outputs / name)
