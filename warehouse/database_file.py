@@ -27,7 +27,7 @@ from schemas.results import CoreRuns
 from warehouse.comparison_store import StoredComparison
 from warehouse.database_key import DatabaseKey, attach_options, prepare_to_encrypt, storage_version
 from warehouse.ddl import table_statements, view_statements, warehouse_key
-from warehouse.run_store import StoredRun
+from warehouse.run_store import StoredRun, TableFile
 from warehouse.selection import PublishedRun, Selection
 
 _REPEATABLE: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -41,7 +41,9 @@ _SAMPLING: Final = "alp,alprd,bitpacking,chimp,dict_fsst,fsst,patas,roaring"
 _NO_LOG: Final = "RECOVERY_MODE NO_WAL_WRITES"
 """An unfinished file is thrown away: a log to finish it from would take a tenth of the time to build it."""
 _FEW_ROWS: Final = 20_000
-"""Rows up to which grouping by key takes less than asking whether keys ascend."""
+"""Rows up to which grouping by key takes less than asking whether keys ascend, and that enter together."""
+_UNFIT: Final = (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException)
+"""What DuckDB says of rows that another schema made."""
 WASTE: Final = 0.3
 """Share of blocks without rows from which a file is built whole again."""
 
@@ -173,8 +175,7 @@ def _fill(
                 source = f"read_parquet({literal(str(stored.path(name)))})"
                 connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM {source}")
     else:
-        for each in chosen.runs:
-            _insert_table(connection, each.run, declared)
+        _insert_tables(connection, [each.run for each in chosen.runs], declared)
         return
     _prove_key(connection, name, warehouse_key(declared), "")
 
@@ -184,40 +185,94 @@ def _exchange(connection: duckdb.DuckDBPyConnection, declared: type[Table], what
     if what.gone:
         leaving = ", ".join(map(literal, what.gone))
         connection.execute(f"DELETE FROM {name} WHERE run_id IN ({leaving})")
-    for each in what.come:
-        _insert_table(connection, each.run, declared)
+    _insert_tables(connection, [each.run for each in what.come], declared)
 
 
-def _insert_table(connection: duckdb.DuckDBPyConnection, run: StoredRun, declared: type[Table]) -> None:
-    """The rows of one run, whose key is proven: no two runs have one, since it begins with the run's id."""
+def _insert_tables(
+    connection: duckdb.DuckDBPyConnection, runs: Sequence[StoredRun], declared: type[Table]
+) -> None:
+    """The rows of runs, whose keys are proven: no two runs have one, since it begins with the run's id.
+
+    Few rows enter together: a statement for each run costs more than its rows.
+    """
     name = declared.info().name
-    stored = run.tables.get(name)
-    if stored is None:
+    for batch in _batches(runs, declared):
+        rows = sum(run.tables[name].rows for run in batch)
+        try:
+            entered = _insert(connection, batch, name)
+        except _UNFIT:
+            raise _unfit(batch, declared) from None
+        if entered != rows:
+            raise _unfit(batch, declared)
+        if entered > 1:
+            these = ", ".join(literal(run.run_id) for run in batch)
+            _prove_key(connection, name, warehouse_key(declared), f"WHERE run_id IN ({these})", rows)
+
+
+def _batches(runs: Sequence[StoredRun], declared: type[Table]) -> Iterator[list[StoredRun]]:
+    """Runs in order, as many together as one version of the program made and have few rows of the table.
+
+    Of one version, because columns of several types would meet in one that fits them all.
+    """
+    batch: list[StoredRun] = []
+    rows = 0
+    for run in runs:
+        stored = _stored(run, declared)
+        if batch and (rows + stored.rows > _FEW_ROWS or run.identity["code"] != batch[0].identity["code"]):
+            yield batch
+            batch, rows = [], 0
+        batch.append(run)
+        rows += stored.rows
+    if batch:
+        yield batch
+
+
+def _stored(run: StoredRun, declared: type[Table]) -> TableFile:
+    name = declared.info().name
+    if name not in run.tables:
         raise StoreError(
             f"the run lacks the table {name}",
             file=str(run.folder),
             next_action=f"run the study {run.study_id} again with this version of the program",
         )
-    source = f"read_parquet({literal(str(run.folder / stored.file))})"
-    try:
-        ((entered,),) = connection.execute(
-            f"INSERT INTO {name} BY NAME SELECT {literal(run.run_id)} AS run_id, * FROM {source}"
-        ).fetchall()
-    except (duckdb.BinderException, duckdb.ConversionException, duckdb.ConstraintException):
-        raise StoreError(
-            f"the table {name} of the run does not fit the schema of this version of the program",
-            file=str(run.folder),
-            next_action=f"run the study {run.study_id} again",
-        ) from None
-    if entered != stored.rows:
-        raise StoreError(
-            f"the record says {stored.rows} rows of {name}, {entered} were read",
-            file=str(run.folder / stored.file),
-            next_action="delete this folder and run the study again",
-        )
-    if entered > 1:
-        where = f"WHERE run_id = {literal(run.run_id)}"
-        _prove_key(connection, name, warehouse_key(declared), where, stored.rows)
+    return run.tables[name]
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, runs: Sequence[StoredRun], name: str) -> int:
+    """How many rows of these runs entered the table, in the order of runs."""
+    sources = " UNION ALL BY NAME ".join(
+        f"SELECT {literal(run.run_id)} AS run_id, * "
+        f"FROM read_parquet({literal(str(run.folder / run.tables[name].file))})"
+        for run in runs
+    )
+    ((entered,),) = connection.execute(f"INSERT INTO {name} BY NAME {sources}").fetchall()
+    return int(entered)
+
+
+def _unfit(runs: Sequence[StoredRun], declared: type[Table]) -> StoreError:
+    """What is wrong with the first run whose rows do not enter a table of their own."""
+    name = declared.info().name
+    for run in runs:
+        with duckdb.connect(config=_REPEATABLE) as apart:
+            _create(apart, declared)
+            try:
+                entered = _insert(apart, [run], name)
+            except _UNFIT:
+                return StoreError(
+                    f"the table {name} of the run does not fit the schema of this version of the program",
+                    file=str(run.folder),
+                    next_action=f"run the study {run.study_id} again",
+                )
+        if entered != run.tables[name].rows:
+            return StoreError(
+                f"the record says {run.tables[name].rows} rows of {name}, {entered} were read",
+                file=str(run.folder / run.tables[name].file),
+                next_action="delete this folder and run the study again",
+            )
+    return StoreError(
+        f"rows of {name} that fit alone do not fit together",
+        next_action="report this defect; the warehouse file was left as it was",
+    )
 
 
 def _insert_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> None:

@@ -95,10 +95,10 @@ def publish(
 
     `reason` is what the ledger says why; `rebuild` makes the file whole and verifies every run, whatever is
     there. `compare` renews the comparisons, under the lock and before they are read; where the file has to be
-    built whatever they say, the rows of a few runs are written meanwhile. Tables exist even when no study has
-    rows for them. Raises `StoreError`, leaving the old file as it is, when a run is damaged, when current runs
-    disagree on the content of one mapping release, when a key is not unique, when there is no or another key
-    for an encrypted file, or when the home cannot be written.
+    built whatever they say, the rows of runs that have few are written meanwhile. Tables exist even when no
+    study has rows for them. Raises `StoreError`, leaving the old file as it is, when a run is damaged, when
+    current runs disagree on the content of one mapping release, when a key is not unique, when there is no or
+    another key for an encrypted file, or when the home cannot be written.
     """
     home.ensure()
     require_plain_files(home)

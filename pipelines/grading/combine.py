@@ -313,21 +313,26 @@ def _count_rows(pairs: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
     """SUBJECT, infusion_number (0: over all infusions, or no dated one), `_rows`, and of these `_late_<days>`
     per window.
     """
-    late = {f"_late_{days}": (pl.col("day_earliest") > days).fill_null(value=False) for days in windows}
-    counted = (pl.len().cast(pl.Int64).alias("_rows"), *(pl.col(name).sum().cast(pl.Int64) for name in late))
-    following = pairs.filter("follows").select(
-        *("_event", *SUBJECT, "infusion_number"), *(where.alias(name) for name, where in late.items())
+    is_late = {f"_late_{days}": (pl.col("day_earliest") > days).fill_null(value=False) for days in windows}
+    late, follows, rows = [*is_late], pl.col("follows"), pl.len().cast(pl.Int64).alias("_rows")
+    # An event of a subject without a dated infusion follows none of them: it counts once.
+    is_undated = ~pl.col("is_dated") & (pl.col("infusion_number").fill_null(1) == 1)
+    by_pair = pairs.group_by(*SUBJECT, "infusion_number").agg(
+        follows.sum().cast(pl.Int64).alias("_rows"),
+        is_undated.sum().cast(pl.Int64).alias("_undated"),
+        *((follows & where).sum().cast(pl.Int64).alias(name) for name, where in is_late.items()),
     )
-    by_infusion = following.group_by(*SUBJECT, "infusion_number").agg(counted)
+    by_infusion = by_pair.filter(pl.col("_rows") > 0).drop("_undated")
     once = by_infusion.drop("infusion_number")
     if has_several(pairs):
-        each = following.group_by("_event").agg(pl.col(SUBJECT).first(), pl.col(*late).all())
-        once = each.group_by(SUBJECT).agg(counted)
-    undated = (
-        pairs.filter(~pl.col("is_dated") & (pl.col("infusion_number").fill_null(1) == 1))
-        .select(*SUBJECT, *(pl.lit(value=False).alias(name) for name in late))
-        .group_by(SUBJECT)
-        .agg(counted)
+        each = (
+            pairs.filter("follows")
+            .group_by("_event")
+            .agg(pl.col(SUBJECT).first(), *(where.all().alias(name) for name, where in is_late.items()))
+        )
+        once = each.group_by(SUBJECT).agg(rows, pl.col(late).sum().cast(pl.Int64))
+    undated = by_pair.filter(pl.col("_undated") > 0).select(
+        *SUBJECT, pl.col("_undated").alias("_rows"), *(pl.lit(0, pl.Int64).alias(name) for name in late)
     )
     over_all = pl.concat([once, undated]).group_by(SUBJECT).agg(pl.col("_rows", *late).sum())
     zero = pl.lit(0, pl.Int32).alias("infusion_number")

@@ -62,7 +62,7 @@ def derive_joined(
         .unique()
         .group_by("_group", "_name")
         .agg("_text")
-        .collect()
+        .collect(engine="in-memory")
     )
     is_single = pl.col("_text").list.len() == 1
     single = texts.filter(is_single).with_columns(pl.col("_text").list.first())
@@ -76,7 +76,7 @@ def derive_joined(
         .sort("_group", "_name", "_text")
         .group_by("_group", "_name", maintain_order=True)
         .agg(pl.col("_text").str.join(SEPARATOR))
-        .collect()
+        .collect(engine="in-memory")
     )
     found = pl.concat([single.with_columns(sort_parts(single["_text"])), several])
     wide = found.pivot("_name", on_columns=range(len(columns)), index="_group", values="_text")

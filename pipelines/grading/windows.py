@@ -43,6 +43,7 @@ def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
     spans = infusions.select(
         *(OF_STUDY, "infusion_number", "infusion_earliest", "infusion_latest"),
         pl.col("infusion_earliest").is_not_null().any().over(OF_STUDY).alias("is_dated"),
+        *(_count_day(f"infusion_{edge}").alias(f"_{edge}_day") for edge in ("earliest", "latest")),
     )
     following = spans.select(
         OF_STUDY,
@@ -65,10 +66,9 @@ def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
         choices = (pl.col("follows").sum() + pl.col("_can_precede").any()).over("_event")
     carried = [*EVENT, *(name for name in PLACED_WITH if name in events.columns)]
     return (
-        events.lazy()
-        .select(*carried, "onset_earliest", "onset_latest")
+        events.select(*carried, "onset_earliest", "onset_latest")
         .with_row_index("_event")
-        .join(spans.lazy(), on=OF_STUDY, how="left", maintain_order="left_right")
+        .join(spans, on=OF_STUDY, how="left", maintain_order="left_right")
         .with_columns(
             pl.col("is_dated").fill_null(value=False),
             can_follow.alias("follows"),
@@ -76,12 +76,11 @@ def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
         )
         .select(
             *("_event", *carried, "infusion_number"),
-            compute_days("onset_earliest", "infusion_latest").alias("day_earliest"),
-            compute_days("onset_latest", "infusion_earliest").alias("day_latest"),
+            (_count_day("onset_earliest") - pl.col("_latest_day")).alias("day_earliest"),
+            (_count_day("onset_latest") - pl.col("_earliest_day")).alias("day_latest"),
             *("is_dated", "follows"),
             (choices == 1).alias("is_only_choice"),
         )
-        .collect()
     )
 
 
@@ -114,8 +113,12 @@ def derive_candidates(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataF
 
 def compute_days(instant: str, infusion: str) -> pl.Expr:
     """Whole calendar days from the infusion to the instant; null where either is open."""
-    # A date is a number of days: numbers are subtracted faster than dates.
-    return pl.col(instant).dt.date().cast(pl.Int32) - pl.col(infusion).dt.date().cast(pl.Int32)
+    return _count_day(instant) - _count_day(infusion)
+
+
+def _count_day(instant: str) -> pl.Expr:
+    """The day of an instant as a number: numbers are subtracted faster than dates."""
+    return pl.col(instant).dt.date().cast(pl.Int32)
 
 
 def compute_window_status(window_days: pl.Expr) -> pl.Expr:
