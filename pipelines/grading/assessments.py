@@ -20,7 +20,7 @@ from pipelines.grading.context import (
 )
 from pipelines.grading.events import CONTRIBUTES_NOTHING, SUBJECT
 from pipelines.grading.items import INTERVAL, MOMENT
-from pipelines.grading.windows import derive_candidates, derive_placements, limit_to_window
+from pipelines.grading.windows import derive_pairs, derive_placements, limit_to_window, select_following
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
 from schemas.vocabulary import DOMAINS
@@ -182,11 +182,11 @@ def derive_assessment_windows(
             {"moment": "event_id", "assessed_earliest": "onset_earliest", "assessed_latest": "onset_latest"}
         )
     )
-    candidates = derive_candidates(timed, infusions)
-    placed = derive_placements(timed, candidates, infusions, windows).rename({"event_id": "moment"})
+    pairs = derive_pairs(timed, infusions)
+    placed = derive_placements(pairs, windows).drop("_place").rename({"event_id": "moment"})
     intervals = graded.select(*MOMENT_DOMAIN, *INTERVAL)
     rows = placed.join(intervals, on=MOMENT, how="inner")
-    return limit_to_window(rows), candidates.rename({"event_id": "moment"})
+    return limit_to_window(rows), select_following(pairs).rename({"event_id": "moment"})
 
 
 def derive_caps(moments: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from typing import Final
 import polars as pl
 
 from pipelines.grading import closing_words as words
+from pipelines.grading.combinations import number_combinations
 from pipelines.grading.events import SUBJECT
 from pipelines.grading.intervals import derive_joined
 
@@ -80,20 +81,19 @@ def drop_measured(asked: pl.DataFrame, assessment_grades: pl.DataFrame) -> pl.Da
 
 def _number_islands(asked: pl.DataFrame) -> pl.DataFrame:
     """Add `island`, `island_first`, `island_last`: days of one fact that overlap or follow each other."""
-    order = ["first_day", "last_day"]
-    reach = pl.col("last_day").cum_max().over(ASKED, order_by=order)
-    numbered = asked.with_columns(reach.alias("_reach"))
-    before = pl.col("_reach").shift(1).over(ASKED, order_by=order)
+    numbers, _ = number_combinations(asked, ASKED)
+    # Of one fact in one place, in the order of days.
+    ordered = asked.with_columns(numbers.alias("_asked")).sort("_asked", "first_day", "last_day")
+    starts = pl.col("first_day") > pl.col("_reach").shift(1).over("_asked") + 1
     return (
-        numbered.with_columns(
-            (pl.col("first_day") > before + 1).fill_null(value=False).cast(pl.Int32).alias("_starts")
-        )
-        .with_columns(pl.col("_starts").cum_sum().over(ASKED, order_by=order).alias("island"))
+        ordered.with_columns(pl.col("last_day").cum_max().over("_asked").alias("_reach"))
+        .with_columns(starts.fill_null(value=False).cast(pl.Int32).alias("_starts"))
+        .with_columns(pl.col("_starts").cum_sum().over("_asked").alias("island"))
         .with_columns(
-            pl.col("first_day").min().over(*ASKED, "island").alias("island_first"),
-            pl.col("last_day").max().over(*ASKED, "island").alias("island_last"),
+            pl.col("first_day").min().over("_asked", "island").alias("island_first"),
+            pl.col("last_day").max().over("_asked", "island").alias("island_last"),
         )
-        .drop("_reach", "_starts")
+        .drop("_asked", "_reach", "_starts")
     )
 
 

@@ -17,7 +17,7 @@ from pipelines.grading.decisions import decisions_of
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, SUBJECT
 from pipelines.grading.intervals import combine_union, derive_joined
 from pipelines.grading.terms import resolve_terms
-from pipelines.grading.windows import has_several
+from pipelines.grading.windows import compute_undated, has_several
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.vocabulary import DUPLICATE_ROW_RULE
@@ -315,11 +315,9 @@ def _count_rows(pairs: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
     """
     is_late = {f"_late_{days}": (pl.col("day_earliest") > days).fill_null(value=False) for days in windows}
     late, follows, rows = [*is_late], pl.col("follows"), pl.len().cast(pl.Int64).alias("_rows")
-    # An event of a subject without a dated infusion follows none of them: it counts once.
-    is_undated = ~pl.col("is_dated") & (pl.col("infusion_number").fill_null(1) == 1)
     by_pair = pairs.group_by(*SUBJECT, "infusion_number").agg(
         follows.sum().cast(pl.Int64).alias("_rows"),
-        is_undated.sum().cast(pl.Int64).alias("_undated"),
+        compute_undated().sum().cast(pl.Int64).alias("_undated"),
         *((follows & where).sum().cast(pl.Int64).alias(name) for name, where in is_late.items()),
     )
     by_infusion = by_pair.filter(pl.col("_rows") > 0).drop("_undated")

@@ -20,6 +20,7 @@ from schemas.manifest import StudyManifest
 
 def derive_course_tables(
     checked: Mapping[str, pl.DataFrame],
+    is_silent: pl.Series,
     crs_reports: pl.DataFrame,
     spans: pl.DataFrame,
     event_windows: pl.DataFrame,
@@ -30,9 +31,10 @@ def derive_course_tables(
 ) -> dict[str, pl.DataFrame]:
     """Episodes, event dates, subject courses and time to event, by table name.
 
-    `crs_reports` are the rows that report cytokine release, `spans` the days of events by
-    `derive_day_spans`, `event_windows` and the assessment frames hold the columns of the tables of those
-    names, `days` those of core_subject_days and has_open_end.
+    `is_silent`: which rows of core_adverse_events are (`events.DecidedEvents`); `crs_reports` are the rows
+    that report cytokine release, `spans` the days of events by `derive_day_spans`, `event_windows` and the
+    assessment frames hold the columns of the tables of those names, `days` those of core_subject_days and
+    has_open_end.
     """
     infusions, subjects = checked["core_infusions"], checked["core_subjects"]
     longest = pl.col("window_days") == max(
@@ -40,7 +42,8 @@ def derive_course_tables(
     )
     contributions = event_windows.filter(longest)
     event_dates = derive_event_dates(checked["core_adverse_events"], infusions, subjects, manifest)
-    imputed = derive_imputed_spans(contributions, spans, event_dates)
+    active_dates = event_dates.filter(~is_silent)
+    imputed = derive_imputed_spans(contributions, spans, active_dates)
     crs = derive_crs_spans(crs_reports, checked["core_crs"], infusions, subjects, manifest)
     courses = derive_subject_courses(days, crs, imputed, infusions, subjects, manifest)
     moment = [*SUBJECT, "moment", "domain"]
@@ -52,6 +55,6 @@ def derive_course_tables(
         "core_event_dates": event_dates,
         "core_subject_courses": courses,
         "core_time_to_event": derive_time_to_event(
-            days, courses, contributions, spans, event_dates, moments, infusions, subjects, manifest
+            days, courses, contributions, spans, active_dates, moments, infusions, subjects, manifest
         ),
     }

@@ -87,8 +87,8 @@ def derive_evidence(
     decided = decide_events(checked, release, manifest)
     pairs = derive_pairs(derive_onset(decided.rows), infusions)
     events = derive_onset(derive_context(decided.active(), checked, release, manifest))
-    candidates = select_following(pairs.filter(~pl.col("_is_silent")))
-    placements = derive_placements(events, candidates, infusions, windows)
+    active = pairs.filter(~pl.col("_is_silent"))
+    candidates, placements = select_following(active), derive_placements(active, windows)
     read = derive_moments(
         checked["core_assessments"], subjects, checked["core_sedation"], derive_depressed(events)
     )

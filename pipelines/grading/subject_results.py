@@ -36,7 +36,6 @@ from pipelines.grading.windows import (
     compute_days,
     compute_window_status,
     derive_placements,
-    select_following,
     select_latest,
 )
 from schemas.base import SEPARATOR
@@ -103,10 +102,11 @@ def grade_subjects(
     days = _derive_days(evidence, spans, infusions, max(windows))
     return {
         **grades.tables,
-        "core_event_windows": _derive_event_windows(evidence, infusions, windows),
+        "core_event_windows": _derive_event_windows(evidence, windows),
         "core_subject_days": days,
         **derive_course_tables(
             checked,
+            evidence.decided.rows["_is_silent"],
             evidence.decided.cytokine_release(),
             spans,
             evidence.event_windows,
@@ -176,15 +176,12 @@ def _derive_days(
     )
 
 
-def _derive_event_windows(
-    evidence: Evidence, infusions: pl.DataFrame, windows: Sequence[int]
-) -> pl.DataFrame:
+def _derive_event_windows(evidence: Evidence, windows: Sequence[int]) -> pl.DataFrame:
     """What every row gives to its windows: a silent one 0/0/0."""
-    rows, place = evidence.decided.rows, ("_row", "infusion_number", "window_days")
-    placed = derive_placements(rows, select_following(evidence.pairs), infusions, windows)
-    given = evidence.event_windows.select(*place, *INTERVAL, "evidence_rule")
-    matched = placed.select(*place, "_is_silent").join(
-        given, on=place, how="left", validate="1:1", maintain_order="left"
+    placed = derive_placements(evidence.pairs, windows)
+    given = evidence.event_windows.select("_place", *INTERVAL, "evidence_rule")
+    matched = placed.select("_place", "_is_silent").join(
+        given, on="_place", how="left", validate="1:1", maintain_order="left"
     )
     zero, is_silent = pl.lit(0, pl.Int8), pl.col("_is_silent")
     return placed.hstack(

@@ -34,11 +34,11 @@ def derive_onset(events: pl.DataFrame) -> pl.DataFrame:
 def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
     """Each event with every infusion of its subject, in the order of events and then of infusions.
 
-    Columns: `_event` (number of the event in `events`), EVENT, those of PLACED_WITH that `events` has,
-    infusion_number, day_earliest, day_latest (days after that infusion, null where a bound is open), is_dated
-    (the subject has a dated infusion), follows (the event can follow the infusion), is_only_choice (it can
-    follow no other infusion and cannot precede the first). An event of a subject without infusions has one
-    row, with infusion_number null.
+    Columns: `_pair` and `_event` (numbers of the row and of its event), EVENT, those of PLACED_WITH that
+    `events` has, infusion_number, day_earliest, day_latest (days after that infusion, null where a bound is
+    open), is_dated (the subject has a dated infusion), follows (the event can follow the infusion),
+    is_only_choice (it can follow no other infusion and cannot precede the first). An event of a subject
+    without infusions has one row, with infusion_number null.
     """
     spans = infusions.select(
         *(OF_STUDY, "infusion_number", "infusion_earliest", "infusion_latest"),
@@ -69,13 +69,14 @@ def derive_pairs(events: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
         events.select(*carried, "onset_earliest", "onset_latest")
         .with_row_index("_event")
         .join(spans, on=OF_STUDY, how="left", maintain_order="left_right")
+        .with_row_index("_pair")
         .with_columns(
             pl.col("is_dated").fill_null(value=False),
             can_follow.alias("follows"),
             can_precede.fill_null(value=False).alias("_can_precede"),
         )
         .select(
-            *("_event", *carried, "infusion_number"),
+            *("_pair", "_event", *carried, "infusion_number"),
             (_count_day("onset_earliest") - pl.col("_latest_day")).alias("day_earliest"),
             (_count_day("onset_latest") - pl.col("_earliest_day")).alias("day_latest"),
             *("is_dated", "follows"),
@@ -94,7 +95,7 @@ def select_following(pairs: pl.DataFrame) -> pl.DataFrame:
 
     Events of subjects without a dated infusion, and events certainly before the first, have no row.
     """
-    return pairs.filter("follows").drop("_event", "is_dated", "follows")
+    return pairs.filter("follows").drop("_pair", "_event", "is_dated", "follows")
 
 
 def select_latest(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -136,31 +137,31 @@ def compute_window_status(window_days: pl.Expr) -> pl.Expr:
     )
 
 
-def derive_placements(
-    events: pl.DataFrame, candidates: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]
-) -> pl.DataFrame:
-    """The status of each event in each window of each infusion it can follow.
+def compute_undated() -> pl.Expr:
+    """Of `derive_pairs`, each event of a subject without a dated infusion once, whatever its infusions."""
+    return ~pl.col("is_dated") & (pl.col("infusion_number").fill_null(1) == 1)
+
+
+def derive_placements(pairs: pl.DataFrame, windows: Sequence[int]) -> pl.DataFrame:
+    """The status of each event in each window of each infusion it can follow, from `derive_pairs`.
 
     A subject without a dated infusion gets infusion 0 and no_infusion_date; an event certainly before the
-    first infusion has no row. Columns: EVENT, those of PLACED_WITH that `candidates` has, infusion_number,
-    window_days, window_status.
+    first infusion has no row. Columns: `_place` (the number of the row among all that such pairs can have),
+    EVENT, those of PLACED_WITH that `pairs` has, infusion_number, window_days, window_status.
     """
     lengths = pl.DataFrame({"window_days": sorted(windows)}, schema={"window_days": pl.Int32})
-    carried = [*EVENT, *(name for name in PLACED_WITH if name in candidates.columns)]
-    placed = candidates.join(lengths, how="cross", maintain_order="left_right").select(
-        *carried,
-        "infusion_number",
-        "window_days",
-        compute_window_status(pl.col("window_days")).alias("window_status"),
+    status = compute_window_status(pl.col("window_days"))
+    return (
+        pairs.filter(pl.col("follows") | compute_undated())
+        .join(lengths.with_row_index("_window"), how="cross", maintain_order="left_right")
+        .select(
+            (pl.col("_pair").cast(pl.Int64) * lengths.height + pl.col("_window")).alias("_place"),
+            *(*EVENT, *(name for name in PLACED_WITH if name in pairs.columns)),
+            pl.when("is_dated").then("infusion_number").otherwise(0).cast(pl.Int32).alias("infusion_number"),
+            "window_days",
+            pl.when("is_dated").then(status).otherwise(pl.lit("no_infusion_date")).alias("window_status"),
+        )
     )
-    dated = infusions.filter(pl.col("infusion_earliest").is_not_null()).select(OF_STUDY).unique()
-    undated = (
-        events.join(dated, on=OF_STUDY, how="anti")
-        .select(*carried, pl.lit(0, pl.Int32).alias("infusion_number"))
-        .join(lengths, how="cross")
-        .with_columns(pl.lit("no_infusion_date").alias("window_status"))
-    )
-    return pl.concat([placed, undated.select(placed.columns)])
 
 
 def limit_to_window(placed: pl.DataFrame) -> pl.DataFrame:
