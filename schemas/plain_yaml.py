@@ -10,8 +10,11 @@ from __future__ import annotations
 from typing import Final
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, NodeEvent
+from ruamel.yaml.nodes import Node
+from ruamel.yaml.reader import ReaderError
 
 LARGEST_BYTES: Final = 256 * 1024
 """A file of keys and values is never larger; the caller reads no more than one byte beyond it."""
@@ -41,19 +44,35 @@ def parse_plain_yaml(content: bytes) -> object:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
         raise PlainYamlError(f"byte {failure.start} is not UTF-8", "save it as UTF-8") from None
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
     try:
         _refuse_references(text)
-        value: object = YAML(typ="safe", pure=True).load(text)
+        value: object = yaml.load(text)
     except MarkedYAMLError as failure:
         mark = failure.problem_mark or failure.context_mark
         what = f"this is not valid YAML: {str(failure.problem or 'unreadable').splitlines()[0]}"
         raise PlainYamlError(what, "correct this line", None if mark is None else mark.line + 1) from None
     except PlainYamlError:
         raise
+    except ReaderError as failure:
+        what = f"this is not valid YAML: it holds the control character {failure.character:#04x}"
+        raise PlainYamlError(what, "take it out", text.count("\n", 0, failure.position) + 1) from None
     except _LIBRARY_ERRORS as failure:
-        what = f"this is not valid YAML ({type(failure).__name__})"
-        raise PlainYamlError(what, "correct it; write dates and numbers in quotes") from None
+        what = f"this is not valid YAML: the value cannot be read ({type(failure).__name__})"
+        action = "correct the value; put in quotes what is no date and no number"
+        raise PlainYamlError(what, action, yaml.constructor.line) from None
     return value
+
+
+class _Constructor(SafeConstructor):
+    """The library's own, which remembers the line it is at: Python's errors about a value name none."""
+
+    line: int | None = None
+
+    def construct_object(self, node: Node, deep: bool = False) -> object:
+        self.line = node.start_mark.line + 1
+        return super().construct_object(node, deep)
 
 
 def _refuse_references(text: str) -> None:

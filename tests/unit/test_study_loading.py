@@ -81,6 +81,19 @@ def test_yaml_errors_name_the_line(folder: Path) -> None:
     assert "line 7" in str(manifest_error(folder, MANIFEST + "study: ST-1\n"))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "data_cutoff: 2017-02-31\n",
+        "windows: {primary_days: " + "9" * 5_000 + "}\n",
+        "title: \x1b\n",
+    ],
+)
+def test_values_the_library_cannot_turn_into_ours_name_their_line(folder: Path, line: str) -> None:
+    error = manifest_error(folder, MANIFEST + line + "product: X\n")
+    assert "ST-1/study.yaml, line 7: this is not valid YAML" in str(error)
+
+
 def test_a_folder_without_manifest_or_no_folder(folder: Path) -> None:
     (folder / "study.yaml").unlink()
     assert "regrade init" in manifest_error(folder).next_action
