@@ -32,5 +32,6 @@ def run_many(home_option: str | None, asked: Sequence[str], processes: int, as_j
         succeeded = done.studies - len(done.failures)
         state = f"{succeeded} {'study' if succeeded == 1 else 'studies'} done, {len(done.failures)} failed"
         print(f"{state if done.stopped is None else 'not finished'}; Dagster run {done.dagster_run_id}")
-        print(f"warehouse  {home.database}")
+        is_published = done.stopped is None
+        print(f"warehouse  {home.database if is_published else 'not published, see the message above'}")
     return OK if not done.failures and done.stopped is None else FAILED

@@ -52,3 +52,15 @@ def test_an_unknown_study_is_named_before_anything_runs(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "no such study, nearest: STUDY-0000" in result.output
     assert not home.dagster.exists()
+
+
+def test_what_could_not_be_published_is_not_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_home(tmp_path, 1)
+    monkeypatch.setenv("REGRADE_DATABASE_KEY", "short")
+    result = regrade(home, "backfill", "--processes", "1")
+    assert result.exit_code == 1
+    assert "fewer than 16 characters" in result.stderr
+    assert "not published" in result.stdout
+    assert not home.database.exists()
