@@ -25,13 +25,14 @@ from warehouse.run_store import RunStore
 class StudyState:
     """`state`: up_to_date, changed, never_run, not_in_landing or error; `error` says why.
 
+    `published` is None where the DuckDB file cannot be read, so that nobody knows.
     `release_id` is that of the current run, `other_releases` those of the runs kept beside it.
     """
 
     study_id: str
     state: str
     run_id: str | None
-    published: bool
+    published: bool | None
     error: str | None
     release_id: str | None = None
     other_releases: tuple[str, ...] = ()
@@ -87,8 +88,8 @@ def _line(state: StudyState) -> tuple[object, ...]:
     return state.study_id, run, state.release_id, beside, _WORDS[state.state], state.published
 
 
-def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
-    """State of every study that is in landing or has a run; `published` is study to run id."""
+def study_states(home: Home, published: dict[str, str] | None) -> list[StudyState]:
+    """State of every study that is in landing or has a run; `published` is study to run id, None: unknown."""
     store = RunStore(home.runs)
     landed = set(home.studies())
     states = []
@@ -114,7 +115,7 @@ def study_states(home: Home, published: dict[str, str]) -> list[StudyState]:
                 study_id,
                 state,
                 run_id,
-                run_id is not None and published.get(study_id) == run_id,
+                None if published is None else run_id is not None and published.get(study_id) == run_id,
                 error,
                 release_id,
                 others,
@@ -131,8 +132,8 @@ class DatabaseState:
     error: str | None = None
 
 
-def _database(home: Home) -> tuple[dict[str, str], DatabaseState]:
-    """Current run by study in the published file, and how it is."""
+def _database(home: Home) -> tuple[dict[str, str] | None, DatabaseState]:
+    """Current run by study in the published file (None where it cannot be read), and how it is."""
     if not home.database.is_file():
         return {}, DatabaseState("not built yet")
     try:
@@ -140,11 +141,11 @@ def _database(home: Home) -> tuple[dict[str, str], DatabaseState]:
             runs = dict(
                 connection.execute("SELECT study_id, run_id FROM core_runs WHERE is_current").fetchall()
             )
-    except StoreError as failure:
-        return {}, DatabaseState("cannot be read; regrade publish builds it again", str(failure))
+    except StoreError as failure:  # says itself what to do: publishing helps nobody who lacks the key
+        return None, DatabaseState("cannot be read", str(failure))
     except duckdb.Error:
         error = f"{home.database}: it holds no table of runs. Next: run regrade publish: it builds it again"
-        return {}, DatabaseState("cannot be read; regrade publish builds it again", error)
+        return None, DatabaseState("cannot be read", error)
     return runs, DatabaseState(f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB")
 
 

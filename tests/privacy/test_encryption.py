@@ -99,6 +99,23 @@ def test_another_key_is_said_in_words_and_shown_nowhere(
         publish(sealed)
 
 
+@pytest.mark.parametrize("given", [None, OTHER, ""])
+def test_status_without_the_key_knows_nothing_of_the_file_and_advises_the_key(
+    sealed: Home, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    if given is None:
+        monkeypatch.delenv("REGRADE_DATABASE_KEY")
+    else:
+        monkeypatch.setenv("REGRADE_DATABASE_KEY", given)
+    home = ("--home", str(sealed.root))
+    done = CliRunner().invoke(app, ["status", *home])
+    assert done.exit_code == 1
+    assert "REGRADE_DATABASE_KEY" in done.output
+    assert "builds it again" not in done.output  # publishing refuses without the key
+    answer = json.loads(CliRunner().invoke(app, ["status", "--json", *home]).stdout)
+    assert [study["published"] for study in answer["studies"]] == [None]
+
+
 def test_a_rebuild_changes_the_key_and_a_key_encrypts_what_was_plain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
