@@ -22,7 +22,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -216,7 +216,24 @@ def verify_delivery(folder: Path, meddra: Path | None) -> Verification:
     known = tuple(each for each in known if each.file not in tables)
     known += tuple(_contradictions(folder, record, run))
     own = home.meddra if home.meddra.is_dir() else meddra
-    return verify_run(Source(home, folder / "releases", own), run, known)
+    found = verify_run(Source(home, folder / "releases", own), run, known)
+    return replace(found, remarks=(*found.remarks, *_added_files(folder, record)))
+
+
+def _added_files(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
+    """A remark on files that somebody put beside the delivered ones: who opens a folder trusts all of it."""
+    recorded = {PurePosixPath(str(entry["path"])) for entry in record["files"]}
+    inside = {path.parent for path in recorded if not path.is_absolute() and ".." not in path.parts}
+    added = sorted(
+        shown
+        for parent in inside - {PurePosixPath()}  # notes beside the README are the reader's own
+        if (folder / parent).is_dir()
+        for path in (folder / parent).iterdir()
+        if (shown := parent / path.name) not in recorded and (path.is_symlink() or path.is_file())
+    )
+    if added:
+        more = f" and {len(added) - 1} more" if len(added) > 1 else ""
+        yield f"not part of the delivery, added by somebody: {added[0]}{more}"
 
 
 def _contradictions(folder: Path, record: Mapping[str, Any], run: StoredRun) -> Iterator[Difference]:

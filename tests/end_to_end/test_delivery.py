@@ -208,6 +208,17 @@ def test_an_altered_record_is_a_difference(folder: Path) -> None:
     assert "delivery.json: the record of the delivery was altered" in found.stdout
 
 
+def test_files_that_were_added_are_named_and_differ_from_nothing(folder: Path) -> None:
+    (folder / "notes.txt").write_text("mine")
+    assert "not part of the delivery" not in verify(folder).stdout
+    (folder / "tables" / "core_more.csv").write_text("a\n1\n")
+    (folder / "program" / "pipelines" / "more.py").symlink_to("/nowhere")
+    done = verify(folder)
+    assert done.exit_code == 0, done.output
+    said = "not part of the delivery, added by somebody: program/pipelines/more.py and 1 more"
+    assert said in " ".join(done.output.split())
+
+
 def test_a_record_that_names_files_outside_reads_none_of_them(folder: Path) -> None:
     (folder.parent / "outside.txt").write_text("x")
     record = json.loads((folder / "delivery.json").read_text())
