@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import Final
 
 from pipelines.cli.failures import NOT_COMPUTED, OK
-from pipelines.cli.output import SHORT, print_json, print_table, visible
+from pipelines.cli.output import SHORT, print_json, print_table, say, visible
 from pipelines.home import Home, resolve_home
 from schemas.errors import RegradeError
 from warehouse.database_seal import read_seal
@@ -27,21 +27,26 @@ _SHOWN_PROBLEMS: Final = 20
 
 
 def run_show(home_option: str | None, last: int | None, as_json: bool) -> int:
-    """Print the entries, oldest first."""
-    ledger = Ledger(resolve_home(home_option).runs)
+    """Print the entries, oldest first; 1 where the ledger is broken: what was altered is not among them."""
+    home = resolve_home(home_option)
+    ledger = Ledger(home.runs)
+    found = check_home(home)
+    if found.problems:
+        say("regrade: the ledger is broken, what is printed is not all of it. Next: regrade ledger check")
+    code = BROKEN if found.problems else OK
     entries = deque(ledger.entries(), None if last is None else min(last, sys.maxsize))
     if as_json:
         print_json({"path": str(ledger.path), "entries": [asdict(entry) for entry in entries]})
-        return OK
+        return code
     if not entries:
         print(f"no entry in {visible(ledger.path)}")
-        return OK
+        return code
     print_table(
         ("entry", "at (UTC)", "who", "action", "what", "why"),
         [(e.sequence, e.at[:19], e.who, e.action, _what(e), e.why) for e in entries],
     )
     print(f"last entry {entries[-1].sequence}, hash {entries[-1].hash}")
-    return OK
+    return code
 
 
 def _what(entry: Entry) -> str:
