@@ -83,7 +83,7 @@ class Home:
             sorted(
                 folder.name
                 for folder in self.landing.iterdir()
-                if re.fullmatch(STUDY_ID_PATTERN, folder.name) and (folder / MANIFEST_NAME).is_file()
+                if re.fullmatch(STUDY_ID_PATTERN, folder.name) and _has_manifest(folder)
             )
         )
 
@@ -178,6 +178,13 @@ def project_version(root: Path) -> str | None:
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return None
     return str(project["version"]) if project.get("name") == PROJECT_NAME else None
+
+
+def _has_manifest(folder: Path) -> bool:
+    try:
+        return (folder / MANIFEST_NAME).is_file()
+    except OSError:  # nobody may look into it: whoever reads the manifest says so, of this study alone
+        return True
 
 
 def _resolved(path: Path) -> Path:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 
 import duckdb
 
-from pipelines.cli.failures import FAILED, OK
+from pipelines.cli.failures import FAILED, OK, describe
 from pipelines.cli.ledger_show import check_home
 from pipelines.cli.output import SHORT, print_json, print_table, visible
 from pipelines.cli.query import connect
@@ -108,8 +108,8 @@ def study_states(home: Home, published: dict[str, str] | None) -> list[StudyStat
             if study_id in landed:
                 planned = plan_run(home, study_id).run_id
                 state = "never_run" if run_id is None else "up_to_date" if planned == run_id else "changed"
-        except RegradeError as failure:
-            error, state = str(failure), "error"
+        except (RegradeError, OSError) as failure:  # a folder that may not be looked into hides no other
+            error, state = describe(failure), "error"
         states.append(
             StudyState(
                 study_id,

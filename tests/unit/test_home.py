@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import pipelines.home as home_module
+from pipelines.cli.status import study_states
 from pipelines.home import Home, project_version, resolve_home
 from schemas.errors import StoreError
 
@@ -119,3 +120,25 @@ def test_a_home_that_no_path_leads_to_is_named(
         ) as raised:
             resolve_home(option)
         assert raised.value.next_action
+
+
+def test_a_study_folder_nobody_may_look_into_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path).ensure()
+    for name in ("LOCKED", "OPEN"):
+        (home.landing / name).mkdir()
+        (home.landing / name / "study.yaml").write_text(f"study: {name}\n")
+    is_file = Path.is_file
+
+    def refused(path: Path) -> bool:
+        if path.parent.name == "LOCKED":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refused)  # root may look into every folder
+    assert home.studies() == ("LOCKED", "OPEN")
+    states = {state.study_id: (state.state, state.error) for state in study_states(home, {})}
+    assert "LOCKED" in str(states["LOCKED"][1])
+    assert states["OPEN"][0] == "error"
+    assert "OPEN/study.yaml, column files" in str(states["OPEN"][1])
