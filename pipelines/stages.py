@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from mappings.loader import default_release, load_release
+from mappings.loader import default_release, list_releases, load_release
 from mappings.meddra import load_meddra
 from mappings.overlay import compose_release
 from mappings.overlay_file import read_overlay
@@ -198,8 +198,9 @@ def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
 
 def raw(plan: RunPlan, _: Sources) -> Generator[Frames]:
     """Every source cell as text, the rows that could not be split, and one line per file."""
-    # While another process reads binary files, this one has time for an import that the last stage needs.
-    threading.Thread(target=_import_early, daemon=True).start()
+    # While another process reads binary files, this one has time for what comes after. No daemon: one that is
+    # cut off within native code at exit takes the process down.
+    threading.Thread(target=_prepare_early).start()
     lines: dict[int, dict[str, Any]] = {}
     with closing(stream_study_files(plan.folder, plan.manifest)) as pieces:
         for number, piece in pieces:
@@ -217,9 +218,13 @@ def raw(plan: RunPlan, _: Sources) -> Generator[Frames]:
     yield {_RAW_FILES: pl.DataFrame(list(lines.values()), schema=_RAW_FILES_SCHEMA)}
 
 
-def _import_early() -> None:
+def _prepare_early() -> None:
+    """What is imported by the last stage, and read by the comparison and publication that follow a run."""
     with suppress(Exception):  # said where it is needed, if it still cannot be imported
         importlib.import_module(LATE_IMPORT)
+    for release_id in list_releases():
+        with suppress(Exception):  # said where it is needed, if it still cannot be read
+            load_release(release_id, allow_withdrawn=True)
 
 
 def _add_piece(line: dict[str, Any] | None, number: int, piece: RawTable) -> dict[str, Any]:

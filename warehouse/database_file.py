@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import duckdb
 import polars as pl
@@ -48,6 +48,10 @@ WASTE: Final = 0.3
 """Share of blocks without rows from which a file is built whole again."""
 
 
+Blank: TypeAlias = Callable[[], duckdb.DuckDBPyConnection]
+"""Gives what `connect_blank` makes, to one who closes it."""
+
+
 @dataclass(frozen=True)
 class Change:
     """What makes a file of one content that of another.
@@ -66,27 +70,40 @@ class UnchangeableError(Exception):
     """The copy cannot be brought to the new content; the file has to be built whole."""
 
 
+def connect_blank() -> duckdb.DuckDBPyConnection:
+    """All tables and views without rows, in memory: what `build` begins with, and needs no file for."""
+    connection = duckdb.connect(config={**_REPEATABLE, "threads": 1})
+    connection.execute("BEGIN")
+    for declared in PUBLISHED_TABLES:
+        _create(connection, declared)
+    for _, script in view_statements():
+        connection.execute(script)
+    connection.execute("COMMIT")
+    return connection
+
+
 def build(
     path: Path,
     chosen: Selection,
     comparisons: Callable[[], Sequence[StoredComparison]],
     key: DatabaseKey | None,
+    blank: Blank = connect_blank,
     workers: int = 1,
 ) -> None:
     """Write a file that holds what was chosen; one of the same content, made by one worker and not
     encrypted, has the same bytes.
 
-    `comparisons` are asked for when the rows of all runs and releases are written. Raises `StoreError` for a
-    run that does not fit or a key that is not unique, `duckdb.Error` where it cannot be written.
+    `blank` is asked once for a connection, which is closed in the end; `comparisons` are asked for when the
+    rows of all runs and releases are written. Raises `StoreError` for a run that does not fit or a key that
+    is not unique, `duckdb.Error` where it cannot be written.
     """
     options = (f"STORAGE_VERSION '{storage_version(key)}'", _NO_LOG)
-    with _attached(path, key, workers, *options) as connection:
-        connection.execute("BEGIN")  # one commit: each of the many comments would be flushed on its own
+    with blank() as connection, _attached(connection, path, key, workers, *options):
+        connection.execute("BEGIN")
+        # At once: each of the many comments makes its table anew.
+        connection.execute("COPY FROM DATABASE memory TO warehouse (SCHEMA)")
         for declared in PUBLISHED_TABLES:
-            _create(connection, declared)
             _fill(connection, declared, chosen, comparisons() if declared in MAPPING_DIFF_TABLES else ())
-        for _, script in view_statements():
-            connection.execute(script)
         connection.execute("COMMIT")
 
 
@@ -104,7 +121,7 @@ def change(
     `build` does.
     """
     try:
-        with _attached(path, key, workers) as connection:
+        with duckdb.connect(config=_REPEATABLE) as connection, _attached(connection, path, key, workers):
             _require_dense(connection)
             connection.execute("BEGIN")
             for declared in PUBLISHED_TABLES:
@@ -125,20 +142,20 @@ def change(
 
 @contextmanager
 def _attached(
-    path: Path, key: DatabaseKey | None, workers: int, *options: str
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    settings = {**_REPEATABLE, "threads": workers, "temp_directory": str(path.parent / "spill")}
-    with duckdb.connect(config=settings) as connection:
-        if key is not None:
-            prepare_to_encrypt(connection)
-            connection.execute("SET temp_file_encryption = true")
-        connection.execute(f"SET disabled_compression_methods = '{_SAMPLING}'")
-        connection.execute(f"ATTACH {literal(str(path))} AS warehouse {attach_options(key, *options)}")
-        connection.execute("USE warehouse")
-        yield connection
-        connection.execute("CHECKPOINT warehouse")
-        connection.execute("USE memory")
-        connection.execute("DETACH warehouse")
+    connection: duckdb.DuckDBPyConnection, path: Path, key: DatabaseKey | None, workers: int, *options: str
+) -> Iterator[None]:
+    connection.execute(f"SET threads = {workers}")
+    connection.execute(f"SET temp_directory = {literal(str(path.parent / 'spill'))}")
+    if key is not None:
+        prepare_to_encrypt(connection)
+        connection.execute("SET temp_file_encryption = true")
+    connection.execute(f"SET disabled_compression_methods = '{_SAMPLING}'")
+    connection.execute(f"ATTACH {literal(str(path))} AS warehouse {attach_options(key, *options)}")
+    connection.execute("USE warehouse")
+    yield
+    connection.execute("CHECKPOINT warehouse")
+    connection.execute("USE memory")
+    connection.execute("DETACH warehouse")
 
 
 def _require_dense(connection: duckdb.DuckDBPyConnection) -> None:
@@ -150,8 +167,7 @@ def _require_dense(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _create(connection: duckdb.DuckDBPyConnection, declared: type[Table]) -> None:
-    for statement in table_statements(declared):
-        connection.execute(statement)
+    connection.execute(";\n".join(table_statements(declared)))
 
 
 def _fill(

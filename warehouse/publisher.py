@@ -35,7 +35,7 @@ from pipelines.home import Home
 from schemas.errors import StoreError
 from warehouse import file_digest
 from warehouse.comparison_store import ComparisonStore, StoredComparison
-from warehouse.database_file import Change, UnchangeableError, build, change
+from warehouse.database_file import Blank, Change, UnchangeableError, build, change, connect_blank
 from warehouse.database_key import (
     PLAIN_STORAGE,
     DatabaseKey,
@@ -90,15 +90,17 @@ def publish(
     *,
     rebuild: bool = False,
     compare: Callable[[], object] = lambda: None,
+    blank: Blank = connect_blank,
 ) -> Publication:
     """Bring the DuckDB file to the chosen runs, releases and comparisons; does nothing when it is there.
 
     `reason` is what the ledger says why; `rebuild` makes the file whole and verifies every run, whatever is
-    there. `compare` renews the comparisons, under the lock and before they are read; where the file has to be
-    built whatever they say, the rows of runs that have few are written meanwhile. Tables exist even when no
-    study has rows for them. Raises `StoreError`, leaving the old file as it is, when a run is damaged, when
-    current runs disagree on the content of one mapping release, when a key is not unique, when there is no or
-    another key for an encrypted file, or when the home cannot be written.
+    there. `compare` renews the comparisons, under the lock and before they are read; where the file has to
+    be built whatever they say, the rows of runs that have few are written meanwhile. `blank` may give what
+    `begin_blank` has begun. Tables exist even when no study has rows for them. Raises `StoreError`, leaving
+    the old file as it is, when a run is damaged, when current runs disagree on the content of one mapping
+    release, when a key is not unique, when there is no or another key for an encrypted file, or when the
+    home cannot be written.
     """
     home.ensure()
     require_plain_files(home)
@@ -106,7 +108,20 @@ def publish(
         key = read_database_key()
         require_key_for(home.database, key)
         store = RunStore(home.runs, reason)
-        return _Publishing(home, store, key, rebuild).publish(compare)
+        return _Publishing(home, store, key, rebuild, blank).publish(compare)
+
+
+@contextmanager
+def begin_blank(home: Home) -> Iterator[Blank]:
+    """Make the tables without rows in a thread, for a publication at the end of the block.
+
+    In memory: nothing is left of them where there is none. Not begun for a file that will be changed.
+    """
+    if home.database.is_file() and home.database.stat().st_size > file_digest.SMALL:
+        yield connect_blank
+        return
+    with ThreadPoolExecutor(1) as other:
+        yield other.submit(connect_blank).result
 
 
 def content_of(
@@ -133,8 +148,10 @@ def content_key(content: dict[str, Any]) -> str:
 class _Publishing:
     """One publication, under the lock."""
 
-    def __init__(self, home: Home, store: RunStore, key: DatabaseKey | None, rebuild: bool) -> None:
-        self.home, self.store, self.key, self.rebuild = home, store, key, rebuild
+    def __init__(
+        self, home: Home, store: RunStore, key: DatabaseKey | None, rebuild: bool, blank: Blank
+    ) -> None:
+        self.home, self.store, self.key, self.rebuild, self.blank = home, store, key, rebuild, blank
         self.seal = None if rebuild or not home.database.is_file() else read_seal(home)
         self.held: dict[str, Any] = dict(self.seal.content or {}) if self.seal else {}
         self.held_runs = {str(run[0]) for run in self.held.get("runs", ())}
@@ -203,7 +220,7 @@ class _Publishing:
         built.unlink(missing_ok=True)
         self._verify_held()
         workers = 1 if self.rebuild else _workers(each.run for each in self.chosen.runs)
-        build(built, self.chosen, lambda: self.comparisons, self.key, workers)
+        build(built, self.chosen, lambda: self.comparisons, self.key, self.blank, workers)
         return self._finished(built)
 
     @contextmanager
@@ -221,7 +238,7 @@ class _Publishing:
             return self._finished(built)
 
         with ThreadPoolExecutor(1) as other:
-            building = other.submit(build, built, self.chosen, comparisons.result, self.key, 1)
+            building = other.submit(build, built, self.chosen, comparisons.result, self.key, self.blank, 1)
             try:
                 yield finish
             finally:

@@ -18,7 +18,8 @@ from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from schemas.errors import RegradeError, StoreError
-from warehouse.publisher import Publication, publish
+from warehouse.database_file import Blank, connect_blank
+from warehouse.publisher import Publication, begin_blank, publish
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ def run_studies(
     home = resolve_home(home_option)
     if release_id is not None:
         _require_release(release_id)
-    outcomes = run_all(home, select_studies(home, asked), release_id, reason, grader)
-    published, is_sound = publish_or_say(home, reason)
+    selected = select_studies(home, asked)
+    with begin_blank(home) as blank:
+        outcomes = run_all(home, selected, release_id, reason, grader)
+        published, is_sound = publish_or_say(home, reason, blank)
     if as_json:
         print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
     else:
@@ -178,13 +181,15 @@ def _require_release(release_id: str) -> None:
         )
 
 
-def publish_or_say(home: Home, reason: str | None = None) -> tuple[str | None, bool]:
-    """Path of the published file and whether all it is made from is sound.
+def publish_or_say(
+    home: Home, reason: str | None = None, blank: Blank = connect_blank
+) -> tuple[str | None, bool]:
+    """Path of the published file and whether all it is made from is sound; `blank` as `publish` has it.
 
     None, after a message, when it cannot be built (the old one stays).
     """
     try:
-        done, is_sound = publish_with_comparisons(home, reason)
+        done, is_sound = publish_with_comparisons(home, reason, blank=blank)
         return str(done.path), is_sound
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -194,7 +199,7 @@ def publish_or_say(home: Home, reason: str | None = None) -> tuple[str | None, b
 
 
 def publish_with_comparisons(
-    home: Home, reason: str | None = None, *, rebuild: bool = False
+    home: Home, reason: str | None = None, *, rebuild: bool = False, blank: Blank = connect_blank
 ) -> tuple[Publication, bool]:
     """Renew what compares releases, publish, and say what had to be left out.
 
@@ -203,7 +208,7 @@ def publish_with_comparisons(
     that fails is a message: nothing waits for it.
     """
     found: list[tuple[tuple[str, ...], bool]] = []
-    done = publish(home, reason, rebuild=rebuild, compare=lambda: found.append(_compare(home)))
+    done = publish(home, reason, rebuild=rebuild, compare=lambda: found.append(_compare(home)), blank=blank)
     ((failures, is_sound),) = found
     for failure in failures:
         say(f"regrade: mapping releases not compared: {failure}")
