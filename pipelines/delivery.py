@@ -37,8 +37,8 @@ from pipelines.delivery_program import write_program
 from pipelines.delivery_readme import readme
 from pipelines.home import MANIFEST_NAME, Home
 from pipelines.ingest.study import locate_file, read_manifest
+from pipelines.input_files import hash_inputs
 from pipelines.mapping_comparisons import manifest_of
-from pipelines.stages import hash_inputs
 from pipelines.verification import Difference, Source, Verification, stored_run, verify_run
 from schemas.errors import RegradeError, StoreError
 from schemas.manifest import StudyManifest

@@ -32,12 +32,12 @@ from pipelines.home import MANIFEST_NAME, Home
 from pipelines.ingest.checking import stream_checks
 from pipelines.ingest.raw import RawTable, StoredRawTable
 from pipelines.ingest.staging import stream_staging
-from pipelines.ingest.study import RawStudy, locate_file, read_manifest, stream_study_files
+from pipelines.ingest.study import RawStudy, read_manifest, stream_study_files
+from pipelines.input_files import InputWatch, hash_inputs
 from schemas.errors import ManifestError, StoreError
 from schemas.frames import Frames, Source, Sources
 from schemas.manifest import FileSpec, StudyManifest
 from schemas.registry import CHECKED_TABLES, TABLES
-from warehouse.disk import sha256_file
 from warehouse.run_store import RUN_FORMAT, RunStore, StoredRun, TableFile, run_id_of
 
 Stage: TypeAlias = Callable[["RunPlan", Sources], Generator[Frames]]
@@ -173,26 +173,6 @@ def _require_conventions(manifest: StudyManifest, release: Release) -> None:
             )
 
 
-def hash_inputs(folder: Path, manifest: StudyManifest) -> list[dict[str, str]]:
-    """Path and sha256 of every file the manifest names, in path order.
-
-    Raises `ManifestError` for a file that is missing or lies outside the study folder, `StoreError`
-    for one that cannot be read.
-    """
-    inputs = []
-    for spec in sorted(manifest.files, key=lambda file: file.path):
-        path = locate_file(folder, spec)
-        try:
-            inputs.append({"path": spec.path, "sha256": sha256_file(path)})
-        except OSError as failure:
-            raise StoreError(
-                f"the file cannot be read ({failure.strerror})",
-                file=str(path),
-                next_action="make the file readable",
-            ) from None
-    return inputs
-
-
 # The stages.
 
 
@@ -202,17 +182,13 @@ def raw(plan: RunPlan, _: Sources) -> Generator[Frames]:
     # cut off within native code at exit takes the process down.
     threading.Thread(target=_prepare_early).start()
     lines: dict[int, dict[str, Any]] = {}
+    watch = InputWatch(plan.folder, plan.manifest, plan.identity["inputs"])
     with closing(stream_study_files(plan.folder, plan.manifest)) as pieces:
         for number, piece in pieces:
             name = _raw_name(number, piece.spec)
             yield {name: piece.frame, f"{name}_rejected": piece.rejected}
             lines[number] = _add_piece(lines.get(number), number, piece)
-    if hash_inputs(plan.folder, plan.manifest) != plan.identity["inputs"]:
-        raise StoreError(
-            "an input file changed while it was read",
-            file=str(plan.folder),
-            next_action="run the study again when the files are complete",
-        )
+    watch.require_unchanged()
     for line in lines.values():
         line["notes"] = json.dumps(line["notes"], sort_keys=True, ensure_ascii=False)
     yield {_RAW_FILES: pl.DataFrame(list(lines.values()), schema=_RAW_FILES_SCHEMA)}

@@ -21,13 +21,13 @@ from mappings.loader import load_release
 from mappings.release import Release
 from pipelines.code_identity import code_sha256, code_version
 from pipelines.home import Home
+from pipelines.input_files import hash_inputs
 from pipelines.mapping_comparisons import manifest_of
 from pipelines.run_comparisons import find_run
 from pipelines.stages import (
     STAGES,
     RunPlan,
     collect_stage,
-    hash_inputs,
     read_layers,
 )
 from schemas.digest import canonical_digest

@@ -187,6 +187,32 @@ def test_an_input_that_changes_while_it_is_read_stops_the_run(
         run_study(home, "TINY")
 
 
+@pytest.mark.parametrize("by", ["name", "link"])
+def test_an_input_that_is_another_while_it_is_read_stops_the_run(
+    home: Home, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Its bytes are the recorded ones before and after, and those that were read are not."""
+    landed = home.landing / "TINY"
+    listed, own, other = landed / "ae.csv", landed / "own.csv", landed / "other.csv"
+    other.write_text(listed.read_text().replace("SEIZURE", "SOMNOLENCE").replace("Seizure", "Somnolence"))
+    if by == "link":
+        listed.rename(own)
+        listed.symlink_to(own.name)
+
+    def swap(away: Path, place: Path) -> None:
+        listed.rename(away) if by == "name" else listed.unlink()
+        place.rename(listed) if by == "name" else listed.symlink_to(place.name)
+
+    def swapped(folder: Path, manifest: StudyManifest) -> Iterator[tuple[int, RawTable]]:
+        swap(own, other)
+        yield from stream_study_files(folder, manifest)
+        swap(other, own)
+
+    monkeypatch.setattr(stages, "stream_study_files", swapped)
+    with pytest.raises(StoreError, match="changed while it was read"):
+        run_study(home, "TINY")
+
+
 def test_a_study_that_is_not_there_is_named_with_those_that_are(home: Home) -> None:
     with pytest.raises(RegradeError, match=r"no study TYNI.*found: TINY"):
         plan_run(home, "TYNI")
