@@ -166,6 +166,8 @@ class _Publishing:
         self.content = content_of(self.chosen, self.comparisons, storage_version(self.key))
 
     def publish(self, compare: Callable[[], object]) -> Publication:
+        if not self.rebuild:
+            self._require_same_key()
         for left_behind in self.home.root.glob(".publish-*"):  # by a process that was killed
             shutil.rmtree(left_behind, ignore_errors=True)
         if self._is_built_whatever_compares():
@@ -176,11 +178,13 @@ class _Publishing:
             return self._done(created=True)
         compare()
         self.settle()
-        if self.seal is not None and self.seal.content_key == content_key(self.content):
-            self._require_same_key()
-            if is_sealed(self.home, self.seal.content_key, standing_sha256(self.home)):
-                settle_seal(self.home)  # a process may have been killed before it could
-                return self._done(created=False)
+        if (
+            self.seal is not None
+            and self.seal.content_key == content_key(self.content)
+            and is_sealed(self.home, self.seal.content_key, standing_sha256(self.home))
+        ):
+            settle_seal(self.home)  # a process may have been killed before it could
+            return self._done(created=False)
         with self._workshop() as built:
             self._put_in_place(built, lambda: self._changed(built) or self._whole(built))
         return self._done(created=True)
@@ -259,7 +263,6 @@ class _Publishing:
         what = self._change()
         if what is None or self.seal is None:
             return None
-        self._require_same_key()
         with ThreadPoolExecutor(1) as other:  # proving takes as long as copying, and neither needs the other
             proving = other.submit(file_digest.block_digests, self.home.database)
             failure = self._change_copy(built, what)

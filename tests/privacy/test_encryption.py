@@ -99,6 +99,24 @@ def test_another_key_is_said_in_words_and_shown_nowhere(
         publish(sealed)
 
 
+def test_another_key_takes_no_file_over_when_there_is_something_new_to_publish(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home").ensure()
+    monkeypatch.setenv("REGRADE_DATABASE_KEY", KEY)
+    monkeypatch.setenv("REGRADE_DATABASE_CRYPTO", "unsafe")
+    seal_sample(home.runs, "A")
+    publish(home)
+    before = home.database.read_bytes()
+    seal_sample(home.runs, "B")
+    monkeypatch.setenv("REGRADE_DATABASE_KEY", OTHER)
+    with pytest.raises(StoreError, match=r"encrypted with another key.*publish --rebuild"):
+        publish(home)
+    assert home.database.read_bytes() == before
+    publish(home, rebuild=True)
+    assert rows(home) == [("A",), ("B",)]
+
+
 @pytest.mark.parametrize("given", [None, OTHER, ""])
 def test_status_without_the_key_knows_nothing_of_the_file_and_advises_the_key(
     sealed: Home, monkeypatch: pytest.MonkeyPatch, given: str | None
