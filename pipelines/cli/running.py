@@ -6,6 +6,8 @@ or how the file is built (`warehouse.publisher`).
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +16,11 @@ from mappings.loader import list_releases
 from pipelines.cli.failures import FAILED, OK, describe, nearest
 from pipelines.cli.output import SHORT, print_json, print_table, progress, say
 from pipelines.grading.kernel import Grader, stream_study
-from pipelines.home import Home, resolve_home
+from pipelines.home import MANIFEST_NAME, Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from schemas.errors import RegradeError, StoreError
+from schemas.vocabulary import STUDY_ID_PATTERN
 from warehouse.database_file import Blank, connect_blank
 from warehouse.publisher import Publication, begin_blank, publish
 
@@ -87,16 +90,13 @@ def run_on_spark(
 def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
     """Study ids to run, without repeats. Raises `RegradeError` for an unknown one, naming the nearest.
 
-    A landing folder without a manifest is named too: it is a study that somebody meant to run.
+    A landing folder that is no study yet is named too: it is a study that somebody meant to run.
     """
     known = home.studies()
-    bare = _without_manifest(home)
+    others = _other_folders(home)
     if not asked:
-        for name in bare:
-            say(
-                f"regrade: landing/{name} has no study.yaml and is left out. "
-                f"Next: regrade init landing/{name}"
-            )
+        for name, (what, next_action) in others.items():
+            say(f"regrade: landing/{name} {what} and is left out. Next: {next_action}")
         if not known:
             raise RegradeError(
                 "no study has landed",
@@ -105,10 +105,9 @@ def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
             )
         return list(known)
     for name in asked:
-        if name in bare:
-            raise RegradeError(
-                "the study has no study.yaml", file=f"landing/{name}", next_action="run regrade init on it"
-            )
+        if name in others:
+            what, next_action = others[name]
+            raise RegradeError(f"the study {what}", file=f"landing/{name}", next_action=next_action)
         if name not in known:
             raise RegradeError(
                 f"no such study{nearest(name, known)}",
@@ -269,11 +268,24 @@ def _state(outcome: Outcome) -> str:
     return f"{outcome.state}, kept beside the current run" if outcome.is_current is False else outcome.state
 
 
-def _without_manifest(home: Home) -> list[str]:
+def _other_folders(home: Home) -> dict[str, tuple[str, str]]:
+    """Landing folders that are no studies: what keeps each from being one, and what to do."""
     if not home.landing.is_dir():
-        return []
+        return {}
     known = set(home.studies())
     folders = (
         path for path in home.landing.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
     )
-    return sorted(path.name for path in folders if path.name not in known)
+    return {path.name: _no_study(path) for path in sorted(folders) if path.name not in known}
+
+
+def _no_study(folder: Path) -> tuple[str, str]:
+    if not re.fullmatch(STUDY_ID_PATTERN, folder.name):
+        return (
+            "has a name that is no study identifier",
+            "rename the folder and the study in its study.yaml: letters, digits, '.', '_' and '-' only, "
+            "a letter or digit first, at most 64",
+        )
+    if os.path.lexists(folder / MANIFEST_NAME):
+        return "has a study.yaml that is no file", f"put the file itself in landing/{folder.name}"
+    return "has no study.yaml", f"regrade init landing/{folder.name}"

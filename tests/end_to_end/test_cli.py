@@ -153,7 +153,20 @@ def test_a_failed_study_stops_no_other(own: Home) -> None:
     assert "landing/BARE has no study.yaml" in done.stderr
     counted = ask_cli(own, "sql", "--json", "select study_id from core_studies order by 1")
     assert [row["study_id"] for row in json.loads(counted.stdout)] == ["SMALL", "Z-GOOD"]
-    assert "run regrade init" in ask_cli(own, "run", "BARE").stderr
+    assert "regrade init" in ask_cli(own, "run", "BARE").stderr
+
+
+def test_a_folder_that_cannot_be_a_study_says_what_is_wrong_with_it(own: Home) -> None:
+    (own.landing / "SMALL").rename(own.landing / "MY STUDY")
+    (own.landing / "LOST").mkdir()
+    (own.landing / "LOST" / "study.yaml").symlink_to("nowhere.yaml")
+    for arguments in (["run"], ["run", "MY STUDY"], ["backfill", "MY STUDY"]):
+        said = ask_cli(own, *arguments).stderr
+        assert "landing/MY STUDY" in said
+        assert "no study identifier" in said
+        assert "rename the folder" in said
+        assert "init landing/MY" not in said
+    assert "has a study.yaml that is no file" in ask_cli(own, "run", "LOST").stderr
 
 
 def test_a_home_without_studies_says_what_to_do(tmp_path: Path) -> None:
