@@ -112,7 +112,15 @@ def plan_run(home: Home, study_id: str, release_id: str | None = None) -> RunPla
     `ManifestError`, `ReleaseError` or `StoreError` (no such study, a file that cannot be read).
     """
     folder = home.study_folder(study_id)
-    if not (folder / MANIFEST_NAME).is_file():
+    try:
+        is_there = (folder / MANIFEST_NAME).is_file()
+    except OSError as failure:
+        raise StoreError(
+            f"the study folder cannot be read ({failure.strerror})",
+            file=str(folder),
+            next_action="make the folder readable",
+        ) from None
+    if not is_there:
         known = ", ".join(home.studies()) or "none"
         raise StoreError(
             f"no study {study_id} with a {MANIFEST_NAME} in the landing folder (found: {known})",

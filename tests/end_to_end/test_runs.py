@@ -1,5 +1,6 @@
 """A study from the landing folder to a sealed run: what makes it the same run, and what survives."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +212,22 @@ def test_an_input_that_is_another_while_it_is_read_stops_the_run(
     monkeypatch.setattr(stages, "stream_study_files", swapped)
     with pytest.raises(StoreError, match="changed while it was read"):
         run_study(home, "TINY")
+
+
+def test_a_study_folder_that_may_not_be_looked_into_is_named(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody may be kept out of a folder here, as who runs the tests may be root."""
+    is_file = Path.is_file
+
+    def closed(path: Path) -> bool:
+        if path.parent.name == "TINY":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", closed)
+    with pytest.raises(StoreError, match=r"TINY: the study folder cannot be read \(Permission denied\)"):
+        plan_run(home, "TINY")
 
 
 def test_a_study_that_is_not_there_is_named_with_those_that_are(home: Home) -> None:
