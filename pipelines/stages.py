@@ -145,8 +145,17 @@ def resolve_release(home: Home, manifest: StudyManifest, release_id: str | None 
     """The release a study is graded by: the one asked for, else the manifest's, else the newest shipped.
 
     With the private overlays and the MedDRA version the manifest names, both of this data home. Raises
-    `ReleaseError` naming file, line and next action.
+    `ReleaseError` naming file, line and next action, `ManifestError` for a release the manifest makes up.
     """
+    known, named = list_releases(), manifest.mapping_release
+    if release_id is None and named is not None and named not in known:
+        raise ManifestError(
+            "there is no such mapping release",
+            file=f"{manifest.study}/{MANIFEST_NAME}",
+            column="mapping_release",
+            value=named,
+            next_action=f"use one of: {', '.join(known)}",
+        )
     # Who asks for a withdrawn release in so many words sees what it decided; a manifest does not.
     base = load_release(release_id or manifest.mapping_release, allow_withdrawn=release_id is not None)
     return read_layers(home, manifest)(base)

@@ -259,6 +259,7 @@ def test_explain_names_the_layer_of_each_row(home: Home) -> None:
         ("meddra: 99.1", 'write the version in quotes: "99.1"'),
         ('meddra: "../99.1"', "meddra"),
         ('mapping_overlays: [acme]\nmapping_release: "0.9.0"', "no such mapping release"),
+        ('mapping_release: "0.9.0"', "PLAIN/study.yaml, column mapping_release, value '0.9.0'"),
     ],
 )
 def test_a_manifest_that_asks_for_what_is_not_there(home: Home, more: str, expected: str) -> None:
