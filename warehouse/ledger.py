@@ -198,6 +198,10 @@ class Ledger:
         good = type(sequence) is int and sequence >= 0 and isinstance(value, str) and _HASH.fullmatch(value)
         return (sequence, value) if good else None
 
+    def can_read_head(self) -> bool:
+        """The head file is there and sound, whether it names an entry or none yet."""
+        return self._head() is not None
+
     def head(self) -> Anchor | None:
         """The entry that the head file names; None where there is no entry or no head file."""
         found = self._head()

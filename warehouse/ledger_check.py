@@ -44,7 +44,7 @@ def check_ledger(ledger: Ledger, anchors: Sequence[Anchor] = ()) -> LedgerCheck:
     Raises `StoreError` where the ledger cannot be read.
     """
     head = ledger.head()  # before the lines: another process may append meanwhile
-    has_head = ledger.head_path.exists()
+    has_head, is_readable = ledger.head_path.exists(), ledger.can_read_head()
     known = [*anchors] if head is None else [head, *anchors]
     walk = _Walk(known)
     for line, has_end in ledger.lines():
@@ -53,7 +53,8 @@ def check_ledger(ledger: Ledger, anchors: Sequence[Anchor] = ()) -> LedgerCheck:
     problems, first = walk.problems, walk.first
     if first is None and not problems and not known and not ledger.path.exists():
         return LedgerCheck("absent", 0, None, (), tuple(walk.remarks))
-    if head is None and walk.entries:
+    # A head that names no entry yet is what a writer killed within its first append leaves.
+    if head is None and walk.entries and not is_readable:
         state = "cannot be read" if has_head else "is missing"
         problems.append(
             Problem(None, f"{ledger.head_path.name} {state}: a tail cut off might not be noticed")

@@ -203,6 +203,18 @@ def test_a_line_cut_short_loses_no_other_and_is_told(ledger: Ledger, missing: in
     assert checked.entries == LENGTH + (missing == 1) + 2
 
 
+def test_a_writer_killed_between_its_first_line_and_the_head_file_broke_nothing(tmp_path: Path) -> None:
+    ledger, head_of_none = Ledger(tmp_path), json.dumps({"hash": "0" * 64, "sequence": 0})
+    ledger.append(Note("reused", {"study_id": "S", "run_id": "0" * 64}))
+    ledger.head_path.write_text(head_of_none, encoding="utf-8")
+    assert check_ledger(ledger).problems == ()
+    ledger.append(Note("reused", {"study_id": "S", "run_id": "1" * 64}))
+    found = check_ledger(ledger)
+    assert (found.state, found.entries) == ("intact", 3)
+    ledger.head_path.write_text(head_of_none[:-1], encoding="utf-8")
+    assert "cannot be read" in check_ledger(ledger).problems[0].what
+
+
 def test_what_a_recovery_speaks_of_cannot_be_changed_later(ledger: Ledger) -> None:
     with ledger.path.open("a") as file:
         file.write('{"sequence": 13, "at')
