@@ -17,7 +17,6 @@ from mappings.release import Release
 from pipelines.grading.decisions import DecisionTable, decisions_of
 from pipelines.grading.events import SUBJECT, derive_decisions
 from pipelines.grading.terms import CODED_COLUMNS, TERM_COLUMNS, resolve_terms
-from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest, normalise_version
 from schemas.vocabulary import DUPLICATE_ROW_RULE
 
@@ -120,10 +119,7 @@ def decide_combinations(
     decided = (
         derive_decisions(resolved, table)
         .join(concepts, on="concept_id", how="left", validate="m:1")
-        .with_columns(
-            pl.col("is_broad", "is_core").fill_null(value=False),
-            pl.col("review_reasons").list.join(SEPARATOR),
-        )
+        .with_columns(pl.col("is_broad", "is_core").fill_null(value=False))
         .join(_harmless(resolved, table), on=["concept_id", "population"], how="left", validate="m:1")
     )
     rejected = pl.col("is_rejected")

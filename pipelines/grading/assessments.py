@@ -81,8 +81,8 @@ def derive_moment_context(
     graded = moments.with_columns(
         *(pl.col(end).alias(f"measured_{end}") for end in INTERVAL),
         pl.lit("informs").alias("disposition"),
-        pl.lit([], dtype=pl.List(pl.String)).alias("context_rules"),
-        pl.col("reasons").alias("review_reasons"),
+        pl.lit("").alias("context_rules"),
+        pl.col("reasons").list.join(SEPARATOR).alias("review_reasons"),
     )
     if graded.is_empty():
         return graded

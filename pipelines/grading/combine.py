@@ -202,7 +202,7 @@ def derive_contributions(
         *EVENT,
         "rule_id",
         "domains",
-        pl.col("review_reasons").list.join(SEPARATOR).alias("reasons"),
+        pl.col("review_reasons").alias("reasons"),
         "requires",
         (~pl.col("disposition").is_in(CONTRIBUTES_NOTHING)).alias("_contributes"),
     )
@@ -210,7 +210,7 @@ def derive_contributions(
         *MOMENT_DOMAIN,
         "rule_id",
         pl.when(pl.col("domain") == "all").then(pl.lit(EVERY_DOMAIN)).otherwise("domain").alias("domains"),
-        pl.col("review_reasons").list.join(SEPARATOR).alias("reasons"),
+        pl.col("review_reasons").alias("reasons"),
         "requires",
         pl.lit(value=True).alias("_contributes"),
     )

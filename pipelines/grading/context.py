@@ -18,6 +18,7 @@ from mappings.release import Release
 from pipelines.grading import rules
 from pipelines.grading.events import CONTRIBUTES_NOTHING, EVENT, PRES_CONCEPT, SUBJECT, compute_named
 from pipelines.grading.terms import resolve_terms
+from schemas.base import SEPARATOR
 from schemas.manifest import Context, StudyManifest
 
 CAUSES = ("haemorrhage", "stroke", "cns_infection", "cns_progression")
@@ -189,7 +190,8 @@ def apply_rule(  # one shape for every context rule keeps them readable side by 
 ) -> AnyFrame:
     """Change the given ends of the interval where `where` holds, and record rule and reason.
 
-    `point=pl.lit(None)` takes the point away; an end left out is kept. Null `where` is false.
+    `point=pl.lit(None)` takes the point away; an end left out is kept. Null `where` is false. Codes are added
+    to the texts `context_rules` and `review_reasons`, each after a SEPARATOR, the first one too.
     """
     hit = where.fill_null(value=False) & ~pl.col("disposition").is_in(CONTRIBUTES_NOTHING)
     changes = {"low": low, "point": point, "high": high}
@@ -204,7 +206,7 @@ def apply_rule(  # one shape for every context rule keeps them readable side by 
     ]
     codes = {"context_rules": rule_id, "review_reasons": reason}
     recorded = [
-        pl.when(hit).then(pl.concat_list(name, pl.lit(code))).otherwise(name).alias(name)
+        pl.when(hit).then(pl.concat_str(name, pl.lit(SEPARATOR + code))).otherwise(name).alias(name)
         for name, code in codes.items()
         if code is not None
     ]
@@ -228,7 +230,7 @@ def apply_context(events: pl.DataFrame, policy: str) -> pl.DataFrame:
     rows = apply_rule(
         rows, rules.SEDATION, "sedation_overlap", pl.col("_is_sedated"), low=0, point=pl.lit(None)
     )
-    return rows.collect()
+    return rows.collect(engine="in-memory")
 
 
 def _apply_death(events: AnyFrame) -> AnyFrame:

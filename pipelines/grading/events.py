@@ -98,7 +98,7 @@ class DecidedEvents:
             pl.col("release_low").alias("low"),
             pl.col("release_point").alias("point"),
             pl.col("release_high").alias("high"),
-            pl.lit([], dtype=pl.List(pl.String)).alias("context_rules"),
+            pl.lit("").alias("context_rules"),
         )
 
 
@@ -163,7 +163,7 @@ def _compute_silent(decisions: pl.DataFrame, manifest: StudyManifest) -> pl.Expr
         | (pl.col("concept_id") == PRES_CONCEPT).fill_null(value=False)
         | compute_named(decisions, manifest.context.named_causes)
     )
-    is_mute = pl.col("domains").is_null() & (pl.col("review_reasons").list.len() == 0)
+    is_mute = pl.col("domains").is_null() & (pl.col("review_reasons") == "")
     return contributes_nothing & is_zero & is_mute & ~may_be_cause
 
 
@@ -183,7 +183,7 @@ def derive_events(
     """One row per adverse event with the interval of the release, before any context.
 
     Adds to core_adverse_events: the columns of `resolve_terms` and DECISION_SCHEMA; `low`, `point`,
-    `high`; `context_rules` (empty) and `review_reasons` as lists of codes; `cause_role`, `is_broad`,
+    `high`; `context_rules` (empty) and `review_reasons` as texts of codes; `cause_role`, `is_broad`,
     `is_core`; `vital_status` and `population` of the subject.
     """
     return decide_events(tables, release, manifest).all()
@@ -207,9 +207,7 @@ def _add_decisions(rows: pl.DataFrame, table: DecisionTable) -> pl.DataFrame:
     """Add DECISION_SCHEMA; one decision per distinct combination of DECISION_KEYS."""
     numbers, distinct = number_combinations(rows, DECISION_KEYS)
     decided = [_as_row(_decide(row, table)) for row in distinct.iter_rows(named=True)]
-    # Reasons are made a list from their text: polars takes ten times as long over lists of Python's.
-    found = pl.DataFrame(decided, schema=DECISION_SCHEMA, orient="row")
-    return rows.hstack(found.with_columns(_compute_list("review_reasons"))[numbers])
+    return rows.hstack(pl.DataFrame(decided, schema=DECISION_SCHEMA, orient="row")[numbers])
 
 
 def _decide(row: Mapping[str, object], table: DecisionTable) -> Decision:

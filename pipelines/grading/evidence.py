@@ -41,8 +41,8 @@ REVISED_SCHEMA: Final[dict[str, pl.DataType]] = {
     "infusion_number": pl.Int32(),
     "window_days": pl.Int32(),
     **dict.fromkeys(INTERVAL, pl.Int8()),
-    "context_rules": pl.List(pl.String()),
-    "review_reasons": pl.List(pl.String()),
+    "context_rules": pl.String(),
+    "review_reasons": pl.String(),
     "evidence_rule": pl.String(),
     "evidence_reason": pl.String(),
 }
@@ -141,9 +141,9 @@ def _derive_revised(
         how="left",
         validate="m:1",
     ).with_columns(
-        pl.concat_list("evidence_rule").alias("context_rules"),
+        pl.col("evidence_rule").alias("context_rules"),
         pl.when(pl.col("evidence_reason").is_not_null())
-        .then(pl.concat_list("review_reasons", "evidence_reason"))
+        .then(pl.concat_str("review_reasons", "evidence_reason", separator=SEPARATOR))
         .otherwise("review_reasons")
         .alias("review_reasons"),
     )
@@ -158,7 +158,7 @@ def _replace_revised(base: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
     changes = revised.select(
         *PLACED,
         *(pl.col(end).alias(f"_{end}") for end in INTERVAL),
-        pl.col("review_reasons").list.join(SEPARATOR).alias("_reasons"),
+        pl.col("review_reasons").alias("_reasons"),
         "evidence_rule",
     )
     joined = base.join(changes, on=PLACED, how="left", validate="1:1")

@@ -265,16 +265,18 @@ def _with_revised(events: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
 
 
 def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
-    """Apply the rules of `window_status` and join the lists of rules and reasons."""
+    """Apply the rules of `window_status`; rules in the order of their use, reasons in that of the alphabet."""
     status, rows = pl.col("window_status"), placed.lazy()
     rows = apply_rule(rows, rules.BEFORE_INFUSION, None, status == "before_infusion", low=0, point=0, high=0)
     rows = apply_rule(rows, rules.PARTLY_IN_WINDOW, "onset_partly_in_window", status == "partly", low=0)
     rows = apply_rule(rows, rules.PARTLY_IN_WINDOW, "no_infusion_date", status == "no_infusion_date", low=0)
     rows = apply_rule(rows, None, "late_onset", status == "late")
-    joined = rows.with_columns(pl.col("context_rules", "review_reasons").list.join(SEPARATOR)).collect()
-    return joined.with_columns(
+    finished = rows.with_columns(
+        pl.col("context_rules", "review_reasons").str.strip_chars_start(SEPARATOR)
+    ).collect(engine="in-memory")
+    return finished.with_columns(
         pl.when(codes != "").then(codes).alias(codes.name)
-        for codes in (joined["context_rules"], sort_parts(joined["review_reasons"]))
+        for codes in (finished["context_rules"], sort_parts(finished["review_reasons"]))
     )
 
 
