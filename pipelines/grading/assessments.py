@@ -20,6 +20,7 @@ from pipelines.grading.context import (
 )
 from pipelines.grading.events import CONTRIBUTES_NOTHING, SUBJECT
 from pipelines.grading.items import INTERVAL, MOMENT
+from pipelines.grading.no_rows import remember_no_rows
 from pipelines.grading.windows import derive_pairs, derive_placements, limit_to_window, select_following
 from schemas.base import SEPARATOR
 from schemas.manifest import StudyManifest
@@ -43,6 +44,7 @@ def derive_depressed(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@remember_no_rows
 def derive_deficits(moments: pl.DataFrame, infusions: pl.DataFrame) -> pl.DataFrame:
     """SUBJECT, domain and `deficit_high`: a deficit at the last usable moment before the first infusion.
 
@@ -166,6 +168,7 @@ def _compare_with_baseline(moments: pl.DataFrame, deficits: pl.DataFrame) -> pl.
     return apply_rule(joined, rules.BASELINE_DEFICIT, "baseline_deficit", no_worse, low=0)
 
 
+@remember_no_rows
 def derive_assessment_windows(
     graded: pl.DataFrame, infusions: pl.DataFrame, windows: Sequence[int]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -189,6 +192,7 @@ def derive_assessment_windows(
     return limit_to_window(rows), select_following(pairs).rename({"event_id": "moment"})
 
 
+@remember_no_rows
 def derive_caps(moments: pl.DataFrame) -> pl.DataFrame:
     """SUBJECT, date, assessed_latest of scored ICE moments on days without any record of arousal.
 

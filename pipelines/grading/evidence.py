@@ -15,7 +15,6 @@ import polars as pl
 from mappings.release import Release
 from pipelines.grading.assessments import (
     derive_assessment_windows,
-    derive_caps,
     derive_deficits,
     derive_depressed,
     derive_moment_context,
@@ -97,7 +96,7 @@ def derive_evidence(
     events = derive_deficit(events, deficits)
     graded = apply_context(events, manifest.attribution)
     base = limit_to_window(_with_intervals(placements, graded))
-    measured_days = derive_measured_days(read, derive_caps(read), deficits)
+    measured_days = derive_measured_days(read, deficits)
     revised = _derive_revised(events, placements, infusions, measured_days, manifest)
     event_windows = _replace_revised(base, revised)
     moments = derive_moment_context(read, events, deficits, manifest)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from pipelines.grading import rules
-from pipelines.grading.assessments import spread_domains
+from pipelines.grading.assessments import derive_caps, spread_domains
 from pipelines.grading.events import EVENT, SUBJECT
 from pipelines.grading.intervals import CARRIED, compute_union
+from pipelines.grading.no_rows import remember_no_rows
 from schemas.base import SEPARATOR
 
 SIGNS = ("seizure", "motor", "icp")
@@ -22,7 +23,8 @@ CAP = 2
 """An ICE that could be scored was taken awake: consciousness is at most 2 on that day."""
 
 
-def derive_measured_days(moments: pl.DataFrame, caps: pl.DataFrame, deficits: pl.DataFrame) -> pl.DataFrame:
+@remember_no_rows
+def derive_measured_days(moments: pl.DataFrame, deficits: pl.DataFrame) -> pl.DataFrame:
     """SUBJECT, domain, date, assessed_latest, low, point, high, is_cap: the evidence of each day.
 
     Usable moments as measured, those of 'all' once per domain, and the days that ICE caps. A moment no
@@ -40,7 +42,7 @@ def derive_measured_days(moments: pl.DataFrame, caps: pl.DataFrame, deficits: pl
         "high",
         pl.lit(value=False).alias("is_cap"),
     )
-    capped = caps.select(
+    capped = derive_caps(moments).select(
         *SUBJECT,
         pl.lit("consciousness").alias("domain"),
         "date",

@@ -8,7 +8,6 @@ bears on the cause of a moment and what moments do to rows is in `assessments` a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 import polars as pl
 
@@ -25,9 +24,8 @@ from pipelines.grading.items import (
     describe_moments,
     spread_items,
 )
+from pipelines.grading.no_rows import remember_no_rows
 from schemas.assessment_items import AROUSALS, SEIZURE_TYPES
-from schemas.assessments import CoreAssessments
-from schemas.evidence import CoreSedation, CoreSubjects
 
 SEIZURE_ITEMS = (
     "seizure",
@@ -50,6 +48,7 @@ LONG_SEIZURE_MIN = 5
 """A seizure of exactly 5 min is grade 3; longer is grade 4 (ASTCT 2019, table 2)."""
 
 
+@remember_no_rows
 def derive_moments(
     assessments: pl.DataFrame, subjects: pl.DataFrame, sedation: pl.DataFrame, depressed: pl.DataFrame
 ) -> pl.DataFrame:
@@ -61,22 +60,6 @@ def derive_moments(
     is_sedated, is_scored (a scored ICE or CARTOX-10 of at least 1), population, assessed_earliest,
     assessed_latest, date (null unless certain), places.
     """
-    if assessments.is_empty():
-        return _no_moments()
-    return _derive_moments(assessments, subjects, sedation, depressed)
-
-
-@cache
-def _no_moments() -> pl.DataFrame:
-    """The columns without rows: most studies have no assessments, and finding that out takes a while."""
-    days = {"first": pl.Date, "last": pl.Date}
-    depressed = pl.DataFrame(schema={**dict.fromkeys(SUBJECT, pl.String), **days})
-    return _derive_moments(CoreAssessments.empty(), CoreSubjects.empty(), CoreSedation.empty(), depressed)
-
-
-def _derive_moments(
-    assessments: pl.DataFrame, subjects: pl.DataFrame, sedation: pl.DataFrame, depressed: pl.DataFrame
-) -> pl.DataFrame:
     values = derive_values(assessments)
     described = describe_moments(values, subjects, sedation)
     arousal = derive_arousal(values, described, depressed)

@@ -32,6 +32,7 @@ from pipelines.grading.evidence import Evidence, derive_alone, derive_evidence
 from pipelines.grading.intervals import sort_parts
 from pipelines.grading.items import INTERVAL
 from pipelines.grading.measured import derive_observed_days, select_measurable
+from pipelines.grading.no_rows import remember_no_rows
 from pipelines.grading.windows import (
     compute_days,
     compute_window_status,
@@ -76,7 +77,9 @@ def grade_events(checked: Mapping[str, pl.DataFrame], release: Release, manifest
     counts = count_evidence(evidence.pairs, contributions, windows)
     tables = {
         "core_event_grades": _derive_event_grades(evidence, manifest),
-        "core_assessment_grades": _derive_assessment_grades(evidence, infusions, manifest),
+        "core_assessment_grades": _derive_assessment_grades(
+            evidence.moments, evidence.moment_days, evidence.moment_windows, infusions, manifest
+        ),
         "core_assessment_windows": evidence.moment_windows,
         "core_subject_grades": combine_subjects(contributions, alone, counts, frame, withheld, windows[0]),
     }
@@ -265,7 +268,7 @@ def _with_revised(events: pl.DataFrame, revised: pl.DataFrame) -> pl.DataFrame:
 
 
 def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
-    """Apply the rules of `window_status`; rules in the order of their use, reasons in that of the alphabet."""
+    """Apply the rules of `window_status`; rules as they were applied, reasons sorted."""
     status, rows = pl.col("window_status"), placed.lazy()
     rows = apply_rule(rows, rules.BEFORE_INFUSION, None, status == "before_infusion", low=0, point=0, high=0)
     rows = apply_rule(rows, rules.PARTLY_IN_WINDOW, "onset_partly_in_window", status == "partly", low=0)
@@ -280,8 +283,13 @@ def _finish_window(placed: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@remember_no_rows
 def _derive_assessment_grades(
-    evidence: Evidence, infusions: pl.DataFrame, manifest: StudyManifest
+    moments: pl.DataFrame,
+    moment_days: pl.DataFrame,
+    moment_windows: pl.DataFrame,
+    infusions: pl.DataFrame,
+    manifest: StudyManifest,
 ) -> pl.DataFrame:
     """Moments with the status of the primary window of the latest infusion they can follow.
 
@@ -289,14 +297,14 @@ def _derive_assessment_grades(
     null.
     """
     moment = ("study_id", "subject_id", "moment")
-    latest = evidence.moment_days.group_by(moment).agg(pl.all().sort_by("infusion_number").last())
+    latest = moment_days.group_by(moment).agg(pl.all().sort_by("infusion_number").last())
     statuses = (
-        evidence.moment_windows.filter(pl.col("window_days") == manifest.windows.primary_days)
+        moment_windows.filter(pl.col("window_days") == manifest.windows.primary_days)
         .group_by(moment)
         .agg(pl.col("window_status").sort_by("infusion_number").last())
     )
     placed = (
-        evidence.moments.join(latest, on=moment, how="left", validate="m:1")
+        moments.join(latest, on=moment, how="left", validate="m:1")
         .join(statuses, on=moment, how="left", validate="m:1")
         .join(_first_infusions(infusions), on=SUBJECT, how="left", validate="m:1")
         .with_columns(
