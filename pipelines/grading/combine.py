@@ -36,13 +36,12 @@ def derive_withheld(
     row in use withholds nothing and is left out. Columns: SUBJECT, low, point, high, rule_id, domains,
     reason, is_row.
     """
-    alive = subjects.select(*SUBJECT, (pl.col("vital_status") == "alive").alias("_is_alive"))
-    populations = subjects.select(*SUBJECT, "population")
-    rows = rejected.filter(
-        (pl.col("table_name") == "adverse_events")
-        & pl.col("subject_id").is_not_null()
-        & (pl.col("rule_id") != DUPLICATE_ROW_RULE)
-    ).with_columns(
+    people = subjects.lazy()
+    alive = people.select(*SUBJECT, (pl.col("vital_status") == "alive").alias("_is_alive"))
+    withholds = rejected.filter(
+        pl.col("subject_id").is_not_null() & (pl.col("rule_id") != DUPLICATE_ROW_RULE)
+    )
+    rows = withholds.filter(pl.col("table_name") == "adverse_events").with_columns(
         pl.lit(manifest.grading.scale).alias("scale"),
         pl.lit(normalise_version(manifest.grading.scale, manifest.grading.version), pl.String).alias(
             "scale_version"
@@ -50,6 +49,7 @@ def derive_withheld(
     )
     resolved = resolve_terms(rows, release, verbatim_terms=manifest.grading.verbatim_terms)
     table = decisions_of(release)
+    populations = subjects.select(*SUBJECT, "population")
     resolved = resolved.join(populations, on=SUBJECT, how="left", validate="m:1").with_columns(
         pl.col("population").fill_null("unknown")
     )
@@ -57,28 +57,31 @@ def derive_withheld(
     harmless = read.filter(
         pl.Series([table.is_excluded_everywhere(*row) for row in read.iter_rows()], dtype=pl.Boolean)
     ).with_columns(pl.lit(value=True).alias("_is_excluded"))
-    resolved = resolved.join(harmless, on=["concept_id", "population"], how="left", validate="m:1")
     is_harmless = (pl.col("term_status") == "out_of_scope") | pl.col("_is_excluded")
-    unusable = resolved.select(
-        *SUBJECT,
-        pl.when(is_harmless.fill_null(value=False)).then(0).otherwise(4).alias("_top"),
-        pl.lit(rules.REJECTED_ROW).alias("rule_id"),
-        pl.lit("rejected_row").alias("reason"),
-        pl.lit(value=True).alias("is_row"),
+    unusable = (
+        resolved.lazy()
+        .join(harmless.lazy(), on=["concept_id", "population"], how="left", validate="m:1")
+        .select(
+            *SUBJECT,
+            pl.when(is_harmless.fill_null(value=False)).then(0).otherwise(4).alias("_top"),
+            pl.lit(rules.REJECTED_ROW).alias("rule_id"),
+            pl.lit("rejected_row").alias("reason"),
+            pl.lit(value=True).alias("is_row"),
+        )
     )
     # An assessment that could not be used may have been any grade; it is no death report.
-    unread = rejected.filter(
-        (pl.col("table_name") == "assessments")
-        & pl.col("subject_id").is_not_null()
-        & (pl.col("rule_id") != DUPLICATE_ROW_RULE)
-    ).select(
-        *SUBJECT,
-        pl.lit(4).alias("_top"),
-        pl.lit(rules.REJECTED_ROW).alias("rule_id"),
-        pl.lit("rejected_assessment").alias("reason"),
-        pl.lit(value=False).alias("is_row"),
+    unread = (
+        withholds.lazy()
+        .filter(pl.col("table_name") == "assessments")
+        .select(
+            *SUBJECT,
+            pl.lit(4).alias("_top"),
+            pl.lit(rules.REJECTED_ROW).alias("rule_id"),
+            pl.lit("rejected_assessment").alias("reason"),
+            pl.lit(value=False).alias("is_row"),
+        )
     )
-    incomplete = subjects.filter(not manifest.ae_table_complete).select(
+    incomplete = people.filter(pl.lit(not manifest.ae_table_complete)).select(
         *SUBJECT,
         pl.lit(4).alias("_top"),
         pl.lit(rules.TABLE_INCOMPLETE).alias("rule_id"),
@@ -103,6 +106,7 @@ def derive_withheld(
             "reason",
             "is_row",
         )
+        .collect(engine="in-memory")
     )
 
 
@@ -124,22 +128,23 @@ def combine_subjects(
     in_window = contributions.filter(pl.col("window_status") != "late")
     graded = combine_intervals(in_window, frame)
     drivers = _derive_drivers(in_window, graded)
-    rejected = withheld.filter("is_row").group_by(SUBJECT).agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
+    of_rows = alone.lazy().select(
+        *SUBJECT_WINDOW, *(pl.col(end).alias(f"events_alone_{end}") for end in ENDS)
+    )
+    rejected = withheld.lazy().filter("is_row").group_by(SUBJECT)
+    rejected_rows = rejected.agg(pl.len().cast(pl.Int64).alias("rejected_rows"))
     return (
-        graded.join(drivers, on=SUBJECT_WINDOW, how="left", validate="1:1")
-        .join(counts, on=SUBJECT_WINDOW, how="left", validate="1:1")
-        .join(rejected, on=SUBJECT, how="left", validate="m:1")
-        .join(
-            alone.select(*SUBJECT_WINDOW, *(pl.col(end).alias(f"events_alone_{end}") for end in ENDS)),
-            on=SUBJECT_WINDOW,
-            how="left",
-            validate="1:1",
-        )
+        graded.lazy()
+        .join(drivers.lazy(), on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(counts.lazy(), on=SUBJECT_WINDOW, how="left", validate="1:1")
+        .join(rejected_rows, on=SUBJECT, how="left", validate="m:1")
+        .join(of_rows, on=SUBJECT_WINDOW, how="left", validate="1:1")
         .with_columns(
             compute_outcome().alias("outcome"),
             (pl.col("window_days") == primary_days).alias("is_primary_window"),
             pl.col("events", "late_events", "assessments", "rejected_rows").fill_null(0),
         )
+        .collect(engine="in-memory")
     )
 
 
@@ -172,16 +177,17 @@ def derive_frame(subjects: pl.DataFrame, infusions: pl.DataFrame, windows: Seque
     """
     lengths = pl.DataFrame({"window_days": list(windows)}, schema={"window_days": pl.Int32})
     is_dated = pl.col("infusion_earliest").is_not_null()
-    placeable = infusions.filter(is_dated.any().over(SUBJECT))
-    over_all = subjects.select(*SUBJECT, pl.lit(0, pl.Int32).alias("infusion_number")).join(
+    people, placeable = subjects.lazy(), infusions.lazy().filter(is_dated.any().over(SUBJECT))
+    over_all = people.select(*SUBJECT, pl.lit(0, pl.Int32).alias("infusion_number")).join(
         placeable.select(*SUBJECT, pl.lit(value=True).alias("is_dated")).unique(), on=SUBJECT, how="left"
     )
     each = placeable.select(*SUBJECT, "infusion_number", is_dated.alias("is_dated"))
     return (
         pl.concat([over_all, each])
         .with_columns(pl.col("is_dated").fill_null(value=False))
-        .join(subjects.select(*SUBJECT, "is_infused"), on=SUBJECT, how="inner", validate="m:1")
-        .join(lengths, how="cross")
+        .join(people.select(*SUBJECT, "is_infused"), on=SUBJECT, how="inner", validate="m:1")
+        .join(lengths.lazy(), how="cross")
+        .collect(engine="in-memory")
     )
 
 
@@ -198,7 +204,7 @@ def derive_contributions(
     Columns: SUBJECT_WINDOW, event_id (null unless an event), moment (null unless an assessment),
     window_status, low, point, high, rule_id, domains, reasons, requires.
     """
-    of_events = events.select(
+    of_events = events.lazy().select(
         *EVENT,
         "rule_id",
         "domains",
@@ -206,7 +212,7 @@ def derive_contributions(
         "requires",
         (~pl.col("disposition").is_in(CONTRIBUTES_NOTHING)).alias("_contributes"),
     )
-    of_moments = moments.select(
+    of_moments = moments.lazy().select(
         *MOMENT_DOMAIN,
         "rule_id",
         pl.when(pl.col("domain") == "all").then(pl.lit(EVERY_DOMAIN)).otherwise("domain").alias("domains"),
@@ -215,15 +221,19 @@ def derive_contributions(
         pl.lit(value=True).alias("_contributes"),
     )
     nothing = pl.lit(None, pl.String)
-    rows = event_windows.join(of_events, on=EVENT, how="left", validate="m:1").with_columns(
-        nothing.alias("moment")
+    rows = (
+        event_windows.lazy()
+        .join(of_events, on=EVENT, how="left", validate="m:1")
+        .with_columns(
+            nothing.alias("moment"),
+            pl.coalesce("_reasons", "reasons").alias("reasons"),
+            pl.coalesce("evidence_rule", "rule_id").alias("rule_id"),
+        )
     )
-    rows = rows.with_columns(
-        pl.coalesce("_reasons", "reasons").alias("reasons"),
-        pl.coalesce("evidence_rule", "rule_id").alias("rule_id"),
-    )
-    assessed = moment_windows.join(of_moments, on=MOMENT_DOMAIN, how="left", validate="m:1").with_columns(
-        nothing.alias("event_id")
+    assessed = (
+        moment_windows.lazy()
+        .join(of_moments, on=MOMENT_DOMAIN, how="left", validate="m:1")
+        .with_columns(nothing.alias("event_id"))
     )
     columns = (
         *(*SUBJECT_WINDOW, "event_id", "moment", "window_status", *ENDS),
@@ -245,14 +255,20 @@ def derive_contributions(
     over_all = placed.filter(pl.col("infusion_number") > 0).with_columns(
         pl.lit(0, pl.Int32).alias("infusion_number")
     )
-    missing = withheld.join(frame.select(SUBJECT_WINDOW), on=SUBJECT, how="inner").with_columns(
-        nothing.alias("event_id"),
-        nothing.alias("moment"),
-        pl.lit("partly").alias("window_status"),
-        pl.col("reason").alias("reasons"),
-        pl.lit("the rows or records the study withholds").alias("requires"),
+    places = frame.lazy().select(SUBJECT_WINDOW)
+    missing = (
+        withheld.lazy()
+        .join(places, on=SUBJECT, how="inner")
+        .with_columns(
+            nothing.alias("event_id"),
+            nothing.alias("moment"),
+            pl.lit("partly").alias("window_status"),
+            pl.col("reason").alias("reasons"),
+            pl.lit("the rows or records the study withholds").alias("requires"),
+        )
     )
-    return pl.concat([placed, over_all, missing.select(placed.columns)])
+    given = [name for name in columns if name != "_contributes"]
+    return pl.concat([placed, over_all, missing.select(given)]).collect(engine="in-memory")
 
 
 def _derive_drivers(in_window: pl.DataFrame, graded: pl.DataFrame) -> pl.DataFrame:
