@@ -12,10 +12,12 @@ from pipelines.access import keep_private
 from pipelines.assets import ASSETS
 from pipelines.engines.backfill import regrade_all
 from pipelines.jobs import PUBLISH, REGRADE_STUDY
+from pipelines.memory import keep_pages
 from pipelines.resources import DataHome, local_executor
 from pipelines.sensors import landing_folder
 
 keep_private()  # whatever process loads this: run, step or sensor
+keep_pages()  # for the steps, which are processes of their own
 
 defs = dg.Definitions(
     assets=ASSETS,

@@ -20,6 +20,7 @@ from pipelines.cli.failures import OK, comparing, guarded
 from pipelines.cli.ledger import ReasonOption
 from pipelines.cli.ledger import group as ledger_group
 from pipelines.cli.mappings import group as mappings_group
+from pipelines.memory import keep_pages
 
 EPILOG = (
     "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
@@ -84,6 +85,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     gc.set_threshold(_YOUNG_OBJECTS)
     sys.setswitchinterval(_TURN_SECONDS)
+    keep_pages()
     app(prog_name="regrade")
 
 

@@ -8,7 +8,8 @@ files), `checked` (the checked tables of the same rows).
 
 The floor of a task is what no program can do without: polars streams the same Parquet files from disk to
 disk. It is measured just before and just after the task, each time in a process of its own, so that nobody's
-memory counts as another's. A whole run has the raw files for floor, the kernel the checked tables.
+memory counts as another's, and with the same setting of the allocator. A whole run has the raw files for
+floor, the kernel the checked tables.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from pipelines.grading.kernel import BATCH_ROWS, collect_batch, split_subjects, 
 from pipelines.grading.subject_results import grade_events
 from pipelines.home import Home
 from pipelines.ingest.study import read_manifest
+from pipelines.memory import keep_pages
 from pipelines.stages import run_study
 from schemas.base import Table
 from schemas.frames import Frames, Sources
@@ -210,6 +212,7 @@ FLOORS: Final[dict[str, Callable[[Path], Costs]]] = {
 
 
 def main() -> None:
+    keep_pages()  # for the processes that are measured: the program's and its floor's alike
     name, folder = sys.argv[1], Path(sys.argv[2])
     if name == "prepare":
         prepare(folder, int(sys.argv[3]), int(sys.argv[4]))
