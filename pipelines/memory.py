@@ -2,8 +2,8 @@
 
 Only this lives here. polars comes with the allocator jemalloc and returns freed pages to the system after
 half a second; each batch of a large study then asks for the same pages again, and the system clears each of
-them first: a tenth of the processor time of grading 10,000,000 rows. jemalloc's own default, ten seconds, with
-no more arenas than processors needs no more memory than polars' choice with its four a processor.
+them first: a tenth of the processor time of grading 10,000,000 rows. jemalloc's own default, ten seconds,
+with no more arenas than processors needs no more memory than polars' choice with its four a processor.
 """
 
 from __future__ import annotations
