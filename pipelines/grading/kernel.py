@@ -140,8 +140,12 @@ def split_subjects(checked: Sources, batch_rows: int) -> Iterator[Sources]:
 
 
 def collect_batch(batch: Sources) -> Frames:
-    """The tables of a batch in memory."""
-    return {name: table.lazy().collect() for name, table in batch.items()}
+    """The tables of a batch in memory, each column in one piece.
+
+    Pieces come from the row groups of a file, and columns cut differently are put together anew by every step
+    that looks at two of them.
+    """
+    return {name: table.lazy().collect().rechunk() for name, table in batch.items()}
 
 
 def _sum_unmapped(parts: list[pl.DataFrame]) -> pl.DataFrame:
