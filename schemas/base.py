@@ -206,7 +206,9 @@ def sort_by_key(frame: pl.DataFrame, keys: list[str]) -> tuple[pl.DataFrame, int
     ranks = rank_keys(frame, keys) if frame.height >= _RANKED_ROWS else None
     if ranks is None:
         ordered = frame.sort(keys, nulls_last=False, maintain_order=False)
-        return ordered, ordered.height - ordered.select(keys).n_unique() if ordered.height else 0
+        if ordered.is_empty() or is_rising(ordered, keys):
+            return ordered, 0
+        return ordered, ordered.height - ordered.select(keys).n_unique()
     ordered = frame.with_columns(ranks.alias(_RANK)).sort(_RANK)
     return ordered.drop(_RANK), int((ordered[_RANK].diff() == 0).sum())
 
