@@ -18,6 +18,7 @@ SHORTEST: Final = 16
 """Characters of a key; a shorter one could be guessed."""
 _LONGEST: Final = 4096
 """Bytes of a key file; a longer one is some other file."""
+_ANOTHER: Final = "use one line of longer random text"
 
 
 def key_of_variable(what: str, variable: str) -> str | None:
@@ -34,12 +35,14 @@ def key_of_file(what: str, path: Path, next_action: str) -> str:
     """The key in a file; `next_action` says what to do about one that cannot be read.
 
     Raises `StoreError` for what is no plain file, for a file that cannot be read or that others can read,
-    and for a key that is too short or not one line of text.
+    for one that holds binary data, and for a key that is too short or not one line of text.
     """
     try:
         text = _read(path, what, next_action)
-    except (OSError, UnicodeDecodeError):
+    except OSError:
         raise StoreError(f"{what} cannot be read", file=str(path), next_action=next_action) from None
+    except UnicodeDecodeError:
+        raise StoreError(f"{what} is not text in UTF-8", file=str(path), next_action=_ANOTHER) from None
     return _checked(text.strip(), what, str(path))
 
 
@@ -85,6 +88,6 @@ def _checked(key: str, what: str, source: str) -> str:
         raise StoreError(
             f"{what} has fewer than {SHORTEST} characters, or line breaks, or is not text in UTF-8",
             file=source,
-            next_action="use one line of longer random text",
+            next_action=_ANOTHER,
         )
     return key

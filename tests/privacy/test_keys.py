@@ -54,7 +54,8 @@ BAD_FILES: list[tuple[str, Callable[[Path], None], str]] = [
     ("empty", write(b""), "fewer than 16"),
     ("blank", write(b" \n\n"), "fewer than 16"),
     ("two lines", write(f"{KEY}\n{KEY}\n".encode()), "line breaks"),
-    ("not text", write(KEY.encode() + b"\xff"), "cannot be read"),
+    ("not text", write(KEY.encode() + b"\xff"), "is not text in UTF-8. Next: use one line of"),
+    ("binary", write(bytes(range(256))), "is not text in UTF-8. Next: use one line of"),
     ("other file", write(b"x" * 5000), "longer than a key"),
 ]
 
