@@ -1,7 +1,9 @@
 """The scale-diff report of studies: the catalogue's queries asked of the published file, or of one run.
 
 What may live here: what is asked of which tables, and who is named how. What may not: the words of the report
-(`pipelines.report`), rules, layout. The same tables, options and key give the same document.
+(`pipelines.report`), rules, layout. The same tables, options and key give the same document. A public copy
+lists no subject, event or term, shows no date, withholds counts of 1 to 7 with the totals that would give one
+away, and rounds the other counts (`pipelines.report.public`).
 """
 
 from __future__ import annotations
