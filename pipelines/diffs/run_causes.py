@@ -22,7 +22,7 @@ import polars as pl
 
 from pipelines.diffs.run_diff_rows import KEY, encode
 from pipelines.diffs.run_diff_sides import RERUNNABLE, Reruns, RunSide
-from pipelines.diffs.run_diff_tables import Compared, Frames
+from pipelines.diffs.run_diff_tables import Compared, TableReader
 from schemas.run_diffs import ALTERNATIVE, INTERACTION
 
 CODE: Final = "code"
@@ -87,11 +87,11 @@ def _rerun(
     return _look_up_all(keys, tables)
 
 
-def _look_up_all(keys: Pending, tables: Frames) -> dict[Compared, pl.Series]:
+def _look_up_all(keys: Pending, tables: TableReader) -> dict[Compared, pl.Series]:
     return {one: look_up(one, frame, tables) for one, frame in keys.items()}
 
 
-def look_up(compared: Compared, keys: pl.DataFrame, tables: Frames) -> pl.Series:
+def look_up(compared: Compared, keys: pl.DataFrame, tables: TableReader) -> pl.Series:
     """The rows of each key as one text, in the order of `keys`; empty where there are none."""
     if keys.is_empty():
         return pl.Series(_VALUE, [], dtype=pl.String)

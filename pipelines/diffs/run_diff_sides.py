@@ -22,7 +22,7 @@ import polars as pl
 from pydantic import ValidationError
 
 from mappings.release import Release
-from pipelines.diffs.run_diff_tables import Frames, lazily
+from pipelines.diffs.run_diff_tables import TableReader, lazily
 from pipelines.grading.kernel import grade_study
 from pipelines.ingest.checking import check_study
 from pipelines.ingest.raw import RawStudy
@@ -49,7 +49,7 @@ class RunSide:
     release_sha256: str
     code_version: str
     code_sha256: str
-    table: Frames = field(repr=False)
+    table: TableReader = field(repr=False)
     raw: Callable[[], RawStudy] = field(repr=False)
     release: Callable[[], Release] = field(repr=False)
 
@@ -145,9 +145,9 @@ class Reruns:
         self._sides = {False: a, True: b}
         self._components = components
         self._today = today
-        self._checked: dict[tuple[bool, bool], tuple[Frames, StudyManifest] | None] = {}
+        self._checked: dict[tuple[bool, bool], tuple[TableReader, StudyManifest] | None] = {}
 
-    def tables(self, swapped: frozenset[str], subjects: pl.Series) -> Frames | None:
+    def tables(self, swapped: frozenset[str], subjects: pl.Series) -> TableReader | None:
         """Checked and graded tables of these subjects with the components in `swapped` from the second run.
 
         Rows that belong to nobody are in too. None where the program refuses the parts.
@@ -170,14 +170,14 @@ class Reruns:
             part[name] = frame
         return lazily({**part, **grade_study(part, release, manifest)})
 
-    def _check(self, is_data: bool, is_manifest: bool) -> tuple[Frames, StudyManifest] | None:
+    def _check(self, is_data: bool, is_manifest: bool) -> tuple[TableReader, StudyManifest] | None:
         """Checked tables of the files of one run under the manifest of one, made once."""
         chosen = (is_data, is_manifest)
         if chosen not in self._checked:
             self._checked[chosen] = self._make_checked(*chosen)
         return self._checked[chosen]
 
-    def _make_checked(self, is_data: bool, is_manifest: bool) -> tuple[Frames, StudyManifest] | None:
+    def _make_checked(self, is_data: bool, is_manifest: bool) -> tuple[TableReader, StudyManifest] | None:
         files, settings = self._sides[is_data], self._sides[is_manifest]
         if files is settings and files.code_sha256 == self._today:
             return files.table, files.manifest

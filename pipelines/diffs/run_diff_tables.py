@@ -48,13 +48,14 @@ from schemas.results import (
     CoreUnmappedTerms,
 )
 
-Frames = Callable[[str], pl.DataFrame]
+TableReader = Callable[[str], pl.DataFrame]
+"""Gives the table of a run by its name, read when it is asked for."""
 PLACE: Final = ("source_file", "source_row")
 UNDATED: Final = "undated"
 """Stands for the moment of an assessment without a date, whose own name is its place in the file."""
 
 
-def _as_stored(frame: pl.DataFrame, _: Frames) -> pl.DataFrame:
+def _as_stored(frame: pl.DataFrame, _: TableReader) -> pl.DataFrame:
     return frame
 
 
@@ -70,14 +71,14 @@ class Compared:
     is_key_unique: bool
     columns: tuple[str, ...]
     is_checked: bool
-    prepare: Callable[[pl.DataFrame, Frames], pl.DataFrame] = field(repr=False)
+    prepare: Callable[[pl.DataFrame, TableReader], pl.DataFrame] = field(repr=False)
 
     @property
     def has_subject(self) -> bool:
         """Rows are of one subject, or of nobody who is known."""
         return "subject_id" in self.key
 
-    def frame(self, tables: Frames) -> pl.DataFrame:
+    def frame(self, tables: TableReader) -> pl.DataFrame:
         """Key and compared columns of one run's table."""
         return self.prepare(tables(self.name), tables).select(*self.key, *self.columns)
 
@@ -86,7 +87,7 @@ def _compared(
     table: type[Table],
     key: tuple[str, ...] | None = None,
     ignored: tuple[str, ...] = (),
-    prepare: Callable[[pl.DataFrame, Frames], pl.DataFrame] = _as_stored,
+    prepare: Callable[[pl.DataFrame, TableReader], pl.DataFrame] = _as_stored,
 ) -> Compared:
     chosen = key or table.info().key
     left_out = {*chosen, *ignored}
@@ -94,7 +95,7 @@ def _compared(
     return Compared(table.info().name, chosen, key is None, columns, table in CHECKED_TABLES, prepare)
 
 
-def _name_undated(frame: pl.DataFrame, tables: Frames) -> pl.DataFrame:
+def _name_undated(frame: pl.DataFrame, tables: TableReader) -> pl.DataFrame:
     """Moments that are named by their place in the file become `UNDATED`."""
     moment = ("study_id", "subject_id", "moment")
     is_undated = pl.col("assessed_earliest").is_null() & pl.col("assessed_latest").is_null()
@@ -104,7 +105,7 @@ def _name_undated(frame: pl.DataFrame, tables: Frames) -> pl.DataFrame:
     )
 
 
-def _headline(frame: pl.DataFrame, _: Frames) -> pl.DataFrame:
+def _headline(frame: pl.DataFrame, _: TableReader) -> pl.DataFrame:
     return frame.filter(pl.col("is_primary_window") & (pl.col("infusion_number") == 0))
 
 
@@ -155,6 +156,6 @@ HEADLINE: Final = Compared(
 """The result of each subject over all infusions in the primary window of its run, whatever its length."""
 
 
-def lazily(tables: Mapping[str, pl.DataFrame]) -> Frames:
-    """Tables that are at hand, as a `Frames`."""
+def lazily(tables: Mapping[str, pl.DataFrame]) -> TableReader:
+    """Tables that are at hand, as a reader."""
     return tables.__getitem__
