@@ -118,7 +118,7 @@ def _read_about(folder: Path) -> dict[str, str]:
     shown = f"{folder.name}/{ABOUT}"
 
     def refuse(what: str, action: str, key: str | None = None, value: object = None) -> ReleaseError:
-        text = None if value is None else str(value)[:80]
+        text = None if value is None else str(value)
         return ReleaseError(what, file=shown, column=key, value=text, next_action=action)
 
     try:

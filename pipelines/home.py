@@ -70,7 +70,7 @@ class Home:
         if not re.fullmatch(STUDY_ID_PATTERN, study_id):
             raise StoreError(
                 "this is no study identifier",
-                value=study_id[:80],
+                value=study_id,
                 next_action="use letters, digits, '.', '_' and '-' only, as in the name of the study folder",
             )
         return self.landing / study_id

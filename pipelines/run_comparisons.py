@@ -59,7 +59,7 @@ def choose_runs(
         known = ", ".join(store.study_ids()) or "none"
         raise StoreError(
             "no run of such a study",
-            value=study_id[:80],
+            value=study_id,
             next_action=f"name a study that was run (there are: {known}), or run it",
         )
     if first is not None and second is not None:
@@ -81,7 +81,7 @@ def find_run(store: RunStore, study_id: str, prefix: str) -> StoredRun:
     run = store.find(study_id, found[0]) if len(found) == 1 else None
     if run is None:
         what = "several runs of the study start so" if found else "the study has no such run"
-        raise StoreError(what, value=prefix[:80], next_action=_name_one(store, study_id))
+        raise StoreError(what, value=prefix, next_action=_name_one(store, study_id))
     return run
 
 

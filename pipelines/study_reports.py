@@ -83,7 +83,7 @@ def find_run(home: Home, studies: Sequence[str], run_id: str) -> StoredRun:
         raise StoreError(
             "no run has this id" if not found else f"{len(found)} runs have an id that begins so",
             file=str(home.runs),
-            value=run_id[:64],
+            value=run_id,
             next_action="see the runs with: regrade status" if not found else "give more of the id",
         )
     return found[0]
@@ -99,12 +99,19 @@ def _is_current(home: Home, run: StoredRun | None) -> bool:
 
 def _choose(home: Home, facts: Sequence[dict[str, Any]], studies: Sequence[str]) -> list[str]:
     known = [str(line["study_id"]) for line in facts]
-    missing = [study for study in studies if study not in known]
-    if missing or not known:
+    for study in studies:
+        if study not in known:
+            raise StoreError(
+                "the warehouse file has no such study",
+                file=str(home.database),
+                value=study,
+                next_action=f"run it with: regrade run {study}"
+                if study in home.studies()
+                else "regrade status lists the studies there are",
+            )
+    if not known:
         raise StoreError(
-            f"the warehouse file has no study {missing[0]}" if missing else "the warehouse file has no study",
-            file=str(home.database),
-            next_action=f"run it with: regrade run {missing[0]}" if missing else "run regrade run",
+            "the warehouse file has no study", file=str(home.database), next_action="run regrade run"
         )
     return list(dict.fromkeys(studies)) or known
 

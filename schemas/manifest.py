@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from schemas.assessment_items import ITEMS, NOT_DONE_REASONS
-from schemas.errors import ManifestError
+from schemas.errors import ManifestError, quoted
 from schemas.manifest_fields import FIELDS
 from schemas.vocabulary import ASTCT_VERSIONS, CRES_VERSIONS, CTCAE_VERSIONS
 
@@ -110,7 +110,9 @@ class FileSpec(_Strict):
         known = FIELDS[self.role]
         for field in self.columns:
             if field not in known:
-                raise ValueError(f"unknown field {field!r} for role {self.role}{_nearest(field, known)}")
+                raise ValueError(
+                    f"unknown field {quoted(field)} for role {self.role}{_nearest(field, known)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -125,13 +127,13 @@ class FileSpec(_Strict):
             )
         for item in (*self.items, *self.codes.values()):
             if item not in ITEMS:
-                raise ValueError(f"unknown item {item!r}{_nearest(item, list(ITEMS))}")
+                raise ValueError(f"unknown item {quoted(item)}{_nearest(item, list(ITEMS))}")
         for item, words in self.values.items():
             allowed = _words_of(item)
             for word in words.values():
                 if word not in allowed:
                     raise ValueError(
-                        f"values: {item} has no word {word!r}{_nearest(word, list(allowed))}; "
+                        f"values: {item} has no word {quoted(word)}{_nearest(word, list(allowed))}; "
                         f"known: {', '.join(allowed)}"
                     )
         return self
@@ -142,7 +144,7 @@ def _words_of(item: str) -> tuple[str, ...]:
     if item == "reason":
         return tuple(NOT_DONE_REASONS)
     if item not in ITEMS:
-        raise ValueError(f"values: unknown item {item!r}{_nearest(item, [*ITEMS, 'reason'])}")
+        raise ValueError(f"values: unknown item {quoted(item)}{_nearest(item, [*ITEMS, 'reason'])}")
     known = ITEMS[item]
     if known.kind == "code":
         return known.codes
@@ -188,7 +190,7 @@ class Grading(_Strict):
         known = {"ctcae": CTCAE_VERSIONS, "cres": CRES_VERSIONS, "astct": ASTCT_VERSIONS}.get(self.scale, ())
         if normalise_version(self.scale, self.version) not in known:
             allowed = ", ".join(known) or "none: leave the key out"
-            raise ValueError(f"scale {self.scale} has no version {self.version!r}; known: {allowed}")
+            raise ValueError(f"scale {self.scale} has no version {quoted(self.version)}; known: {allowed}")
         return self
 
 
@@ -378,7 +380,7 @@ def _manifest_error(failure: ValidationError, file: str) -> ManifestError:
     else:
         action = "correct the value; the README lists every key"
     value = error.get("input")
-    shown = str(value)[:80] if isinstance(value, (str, int, float, bool)) else None
+    shown = str(value) if isinstance(value, (str, int, float, bool)) else None
     more = len(failure.errors()) - 1
     if more:
         message += f" (and {more} more)"

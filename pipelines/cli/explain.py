@@ -27,7 +27,7 @@ from pipelines.cli.facts import (
 from pipelines.cli.failures import OK
 from pipelines.cli.output import print_json, release_line, visible
 from schemas import vocabulary
-from schemas.errors import RegradeError
+from schemas.errors import RegradeError, quoted
 from warehouse.run_store import StoredRun
 
 _PLAIN_EVENT: Final = re.compile(r"^(?:[0-9]{1,6}(?:[-.][0-9]{1,3})?|x[0-9a-f]{16})$")
@@ -102,7 +102,7 @@ def _event_row(run: StoredRun, subject: str, event: str) -> Facts:
         tail = " ..." if len(ids) > _LISTED else ""
         listed = f": {', '.join(shown)}{tail}" if shown else " (select event_id from core_event_grades)"
         raise RegradeError(
-            f"the subject has no event {visible(event)[:80]!r}{more}",
+            f"the subject has no event {quoted(visible(event))}{more}",
             next_action=f"choose one of its {len(ids)} events{listed}",
         )
     if rows_of(run.table("core_subjects"), subject_id=subject):

@@ -27,16 +27,17 @@ Facts = dict[str, Any]
 
 def current_run(home_option: str | None, study: str) -> StoredRun:
     """The current run of a study. Raises `RegradeError` naming the nearest study that was run."""
-    store = RunStore(resolve_home(home_option).runs)
+    home = resolve_home(home_option)
+    store = RunStore(home.runs)
     known = store.study_ids()
     run = store.current(study) if study in known else None
     if run is None:
         raise RegradeError(
             f"no run of this study{nearest(study, known)}",
-            value=study[:80],
+            value=study,
             next_action=f"run it with: regrade run {study}"
-            if not known
-            else "regrade status lists the studies that were run",
+            if study in home.studies()
+            else "regrade status lists the studies there are",
         )
     return run
 

@@ -17,7 +17,7 @@ from typing import Final, ParamSpec
 import typer
 
 from pipelines.cli.output import say
-from schemas.errors import RegradeError
+from schemas.errors import RegradeError, shown
 
 OK: Final = 0
 FAILED: Final = 1
@@ -76,7 +76,7 @@ def describe(failure: BaseException) -> str:
     if os.environ.get("REGRADE_DEBUG") == "1":
         traceback.print_exception(failure, file=sys.stderr)
     if isinstance(failure, OSError) and failure.strerror:
-        where = f"{failure.filename}: " if failure.filename else ""
+        where = f"{shown(str(failure.filename))}: " if failure.filename else ""
         return f"{where}{failure.strerror}. Next: check the path, its permissions and the free disk space"
     return (
         f"unexpected {type(failure).__name__}. Next: set REGRADE_DEBUG=1, run the command again and report "

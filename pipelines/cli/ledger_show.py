@@ -75,7 +75,7 @@ def run_check(home_option: str | None, noted: str | None, as_json: bool) -> int:
     home = resolve_home(home_option)
     if noted is not None and not _HASH.fullmatch(noted):
         raise RegradeError(
-            "this is no hash of an entry", value=noted[:80], next_action="give the 64 hex digits of one"
+            "this is no hash of an entry", value=noted, next_action="give the 64 hex digits of one"
         )
     found = check_home(home, noted)
     if as_json:

@@ -32,7 +32,7 @@ def find_folder(name: str) -> Path:
         return folder.resolve()
     raise RegradeError(
         f"no such mapping release{nearest(name, known)}",
-        value=name[:80],
+        value=name,
         next_action=f"name one of {', '.join(known)}, or the folder of a release",
     )
 

@@ -111,7 +111,7 @@ def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
         if name not in known:
             raise RegradeError(
                 f"no such study{nearest(name, known)}",
-                value=name[:80],
+                value=name,
                 next_action=f"name one of the {len(known)} studies in {home.landing}",
             )
     return list(dict.fromkeys(asked))
@@ -175,7 +175,7 @@ def _require_release(release_id: str) -> None:
     if release_id not in known:
         raise RegradeError(
             f"no such mapping release{nearest(release_id, known)}",
-            value=release_id[:80],
+            value=release_id,
             next_action=f"name one of: {', '.join(known)}",
         )
 

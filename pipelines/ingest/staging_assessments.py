@@ -37,7 +37,7 @@ from pipelines.ingest.parse_assessments import (
 from pipelines.ingest.parse_words import YES_NO, fold
 from pipelines.ingest.raw import ROW
 from pipelines.ingest.splitting import PLACE
-from schemas.errors import ManifestError
+from schemas.errors import ManifestError, quoted
 
 _PLACES: Final = {"source_file": pl.String, "source_row": pl.Int64}
 _SHOWN_CODES: Final = 20
@@ -251,7 +251,8 @@ def _folded(
     for word, meaning in listed.items():
         if folded.setdefault(fold_word(word.strip()), meaning) != meaning:
             raise ManifestError(
-                f"{word!r} is listed twice with different meanings (case and outer blanks do not count)",
+                f"{quoted(word)} is listed twice with different meanings "
+                "(case and outer blanks do not count)",
                 file=file.path,
                 next_action=f"keep one of them under files[].{key} in study.yaml",
             )

@@ -99,7 +99,7 @@ def test_ids_are_shown_when_asked_and_a_public_copy_shows_nobody(home: Home, tmp
 def test_what_cannot_be_made_is_exit_code_2(home: Home, tmp_path: Path) -> None:
     done = regrade(home, "report", "NOBODY")
     assert done.exit_code == 2
-    assert "regrade run NOBODY" in done.stderr
+    assert "value 'NOBODY': the warehouse file has no such study. Next: regrade status" in done.stderr
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert regrade(home, "report", "ONE", "--out", str(tmp_path / "file")).exit_code == 2
     assert regrade(home, "report", "--from", str(tmp_path / "file")).exit_code == 2
