@@ -6,21 +6,19 @@ or how the file is built (`warehouse.publisher`).
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mappings.loader import list_releases
 from pipelines.cli.failures import FAILED, OK, describe, nearest
+from pipelines.cli.landing import select_studies
 from pipelines.cli.output import SHORT, print_json, print_table, progress, say
 from pipelines.grading.kernel import Grader, stream_study
-from pipelines.home import MANIFEST_NAME, Home, resolve_home
+from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from schemas.errors import RegradeError, StoreError
-from schemas.vocabulary import STUDY_ID_PATTERN
 from warehouse.database_file import Blank, connect_blank
 from warehouse.publisher import Publication, begin_blank, publish
 
@@ -49,7 +47,7 @@ def run_studies(
     reason: str | None = None,
     grader: Grader = stream_study,
 ) -> int:
-    """Run the studies asked for, or all, then publish; 1 when any study failed.
+    """Run the studies asked for, or all, then publish; 1 when any study failed or could not be taken.
 
     `release_id` is the mapping release to run them under; None is each study's own. `reason` is what the
     ledger says why; `grader` executes the kernel.
@@ -59,14 +57,21 @@ def run_studies(
         _require_release(release_id)
     selected = select_studies(home, asked)
     with begin_blank(home) as blank:
-        outcomes = run_all(home, selected, release_id, reason, grader)
+        outcomes = run_all(home, selected.studies, release_id, reason, grader)
         published, is_sound = publish_or_say(home, reason, blank)
     if as_json:
-        print_json({"studies": [asdict(outcome) for outcome in outcomes], "database": published})
+        print_json(
+            {
+                "studies": [asdict(outcome) for outcome in outcomes],
+                "left_out": [asdict(other) for other in selected.left_out],
+                "database": published,
+            }
+        )
     else:
         print_outcomes(outcomes)
         print(f"warehouse  {published or 'not published, see the message above'}")
-    return OK if is_sound and all(outcome.error is None for outcome in outcomes) else FAILED
+    is_done = selected.is_whole and all(outcome.error is None for outcome in outcomes)
+    return OK if is_sound and is_done else FAILED
 
 
 def run_on_spark(
@@ -85,36 +90,6 @@ def run_on_spark(
 
     with spark_grader(master, shards, shared) as grader:
         return run_studies(home_option, asked, as_json, release_id, reason, grader)
-
-
-def select_studies(home: Home, asked: Sequence[str]) -> list[str]:
-    """Study ids to run, without repeats. Raises `RegradeError` for an unknown one, naming the nearest.
-
-    A landing folder that is no study yet is named too: it is a study that somebody meant to run.
-    """
-    known = home.studies()
-    others = _other_folders(home)
-    if not asked:
-        for name, (what, next_action) in others.items():
-            say(f"regrade: landing/{name} {what} and is left out. Next: {next_action}")
-        if not known:
-            raise RegradeError(
-                "no study has landed",
-                file=str(home.landing),
-                next_action="put a folder of tables there and run regrade init FOLDER, or try regrade demo",
-            )
-        return list(known)
-    for name in asked:
-        if name in others:
-            what, next_action = others[name]
-            raise RegradeError(f"the study {what}", file=f"landing/{name}", next_action=next_action)
-        if name not in known:
-            raise RegradeError(
-                f"no such study{nearest(name, known)}",
-                value=name,
-                next_action=f"name one of the {len(known)} studies in {home.landing}",
-            )
-    return list(dict.fromkeys(asked))
 
 
 def run_all(
@@ -266,26 +241,3 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 def _state(outcome: Outcome) -> str:
     return f"{outcome.state}, kept beside the current run" if outcome.is_current is False else outcome.state
-
-
-def _other_folders(home: Home) -> dict[str, tuple[str, str]]:
-    """Landing folders that are no studies: what keeps each from being one, and what to do."""
-    if not home.landing.is_dir():
-        return {}
-    known = set(home.studies())
-    folders = (
-        path for path in home.landing.iterdir() if path.is_dir() and not path.name.startswith((".", "_"))
-    )
-    return {path.name: _no_study(path) for path in sorted(folders) if path.name not in known}
-
-
-def _no_study(folder: Path) -> tuple[str, str]:
-    if not re.fullmatch(STUDY_ID_PATTERN, folder.name):
-        return (
-            "has a name that is no study identifier",
-            "rename the folder and the study in its study.yaml: letters, digits, '.', '_' and '-' only, "
-            "a letter or digit first, at most 64",
-        )
-    if os.path.lexists(folder / MANIFEST_NAME):
-        return "has a study.yaml that is no file", f"put the file itself in landing/{folder.name}"
-    return "has no study.yaml", f"regrade init landing/{folder.name}"

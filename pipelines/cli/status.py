@@ -1,4 +1,4 @@
-"""`regrade status`: which run stands for each study, whether its inputs changed, the DuckDB file, the ledger.
+"""`regrade status`: the run of each study, whether its inputs changed, other folders, the file, the ledger.
 
 What may live here: looking and printing. What may not: repairing. Every byte of every current run and of the
 DuckDB file is hashed: a file that changed under the program is named here.
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 import duckdb
 
 from pipelines.cli.failures import FAILED, OK, describe
+from pipelines.cli.landing import other_folders
 from pipelines.cli.ledger_show import check_home
 from pipelines.cli.output import SHORT, print_json, print_table, visible
 from pipelines.cli.query import connect
@@ -52,12 +53,14 @@ def run_status(home_option: str | None, as_json: bool) -> int:
     home = resolve_home(home_option)
     runs, database = _database(home)
     states = study_states(home, runs)
+    others = other_folders(home)
     ledger, ledger_words = _ledger(home)
     if as_json:
         print_json(
             {
                 "home": str(home.root),
                 "studies": [asdict(state) for state in states],
+                "other_folders": [asdict(other) for other in others],
                 "database": {"path": str(home.database), **asdict(database)},
                 "ledger": None if ledger is None else asdict(ledger),
             }
@@ -76,10 +79,13 @@ def run_status(home_option: str | None, as_json: bool) -> int:
         for state in states:
             if state.error is not None:
                 print(f"{state.study_id}: {visible(state.error)}")
+        for other in others:
+            print(visible(other))
         if database.error is not None:
             print(visible(database.error))
     is_broken = ledger is None or ledger.state == "broken" or database.error is not None
-    return FAILED if is_broken or any(state.error for state in states) else OK
+    is_left_out = any(other.has_manifest for other in others)
+    return FAILED if is_broken or is_left_out or any(state.error for state in states) else OK
 
 
 def _line(state: StudyState) -> tuple[object, ...]:

@@ -169,6 +169,43 @@ def test_a_folder_that_cannot_be_a_study_says_what_is_wrong_with_it(own: Home) -
     assert "has a study.yaml that is no file" in ask_cli(own, "run", "LOST").stderr
 
 
+BARE = "landing/BARE has no study.yaml and is left out. Next: regrade init landing/BARE\n"
+
+
+def test_a_landing_folder_without_a_manifest_is_told_and_is_no_failure(own: Home) -> None:
+    (own.landing / "BARE").mkdir()
+    for name in (".work", "_old"):  # set aside by their names
+        (own.landing / name).mkdir()
+    for command in ("run", "backfill"):
+        done = ask_cli(own, command, "--json")
+        assert done.exit_code == 0, done.stderr
+        assert f"regrade: {BARE}" in done.stderr
+        assert [other["folder"] for other in json.loads(done.stdout)["left_out"]] == ["landing/BARE"]
+    done = ask_cli(own, "status")
+    assert done.exit_code == 0
+    assert BARE in done.stdout
+    assert "_old" not in done.stdout
+    (other,) = json.loads(ask_cli(own, "status", "--json").stdout)["other_folders"]
+    assert (other["folder"], other["has_manifest"]) == ("landing/BARE", False)
+    assert other["next_action"] == "regrade init landing/BARE"
+
+
+@pytest.mark.parametrize("kind", ["name", "link"])
+def test_a_manifest_that_is_left_out_is_a_failure(own: Home, kind: str) -> None:
+    if kind == "name":
+        shutil.copytree(own.landing / "SMALL", own.landing / "MY STUDY")
+        said = "landing/MY STUDY has a name that is no study identifier and is left out. Next: rename"
+    else:
+        (own.landing / "LOST").mkdir()
+        (own.landing / "LOST" / "study.yaml").symlink_to("nowhere.yaml")
+        said = "landing/LOST has a study.yaml that is no file and is left out. Next: put the file itself in"
+    for command in ("run", "backfill", "status"):
+        done = ask_cli(own, command)
+        assert done.exit_code == 1, done.output
+        assert said in done.output
+    assert ask_cli(own, "run", "SMALL").exit_code == 0
+
+
 def test_a_home_without_studies_says_what_to_do(tmp_path: Path) -> None:
     done = ask_cli(Home(tmp_path), "run")
     assert done.exit_code == 1

@@ -88,9 +88,11 @@ def test_a_landing_folder_of_such_a_name_is_no_study(tmp_path: Path, name: str) 
     manifest = (home.landing / "TINY" / "study.yaml").read_text()
     (folder / "study.yaml").write_text(manifest)
     assert home.studies() == ("TINY",)
-    done = regrade(home, "status")
-    assert done.exit_code == 0
-    assert not SHOWN.search(done.output)
+    for command in ("run", "status"):
+        done = regrade(home, command)
+        assert done.exit_code == (0 if name == ".hidden" else 1)  # a study.yaml nobody reads is no success
+        assert ("no study identifier" in done.output) == (name != ".hidden")
+        assert not SHOWN.search(done.output)
     with pytest.raises(ManifestError):
         read_manifest(folder)
 
