@@ -102,6 +102,23 @@ class Home:
                 raise _not_writable(folder, None)
         return self
 
+    def require_outside(self, place: Path) -> Path:
+        """The place as given, if what a user asks for may be written there.
+
+        Raises `StoreError` for a place in landing, where a folder is a study and a file an input of one, or
+        in runs, which holds what the program wrote and nothing else.
+        """
+        found = os.path.realpath(place)
+        for folder in (self.landing, self.runs):
+            if Path(found).is_relative_to(os.path.realpath(folder)):
+                raise StoreError(
+                    f"this place is inside {folder.name}/ of the data home, which is for "
+                    f"{'studies' if folder == self.landing else 'runs'} only",
+                    file=str(place),
+                    next_action="name a place outside landing/ and runs/",
+                )
+        return place
+
     def exposed(self) -> str | None:
         """What others on this machine can read of what the program made, and the command that mends it.
 
@@ -164,6 +181,14 @@ def resolve_home(option: str | Path | None = None) -> Home:
             next_action=f"name a folder with --home FOLDER or set {ENVIRONMENT_VARIABLE}",
         )
     return Home(checkout / "warehouse")
+
+
+def home_if_any(option: str | Path | None = None) -> Home | None:
+    """The data home for who can do without one; None where there is none that can be found."""
+    try:
+        return resolve_home(option)
+    except StoreError:
+        return None
 
 
 def checkout_root() -> Path | None:

@@ -31,7 +31,8 @@ def run_deliver(
 ) -> int:
     """Write the delivered folder and say what is in it and what is not."""
     home = resolve_home(home_option)
-    done = deliver(home, study_id, given_path(folder, "FOLDER"), run_prefix)
+    target = home.require_outside(given_path(folder, "FOLDER"))
+    done = deliver(home, study_id, target, run_prefix)
     _record(
         home,
         reason,
@@ -62,7 +63,8 @@ def run_export(
     home_option: str | None, folder: Path, style: str, as_json: bool, reason: str | None = None
 ) -> int:
     """Write every published table as one file and say where."""
-    home, folder = resolve_home(home_option), given_path(folder, "FOLDER").absolute()
+    home = resolve_home(home_option)
+    folder = home.require_outside(given_path(folder, "FOLDER").absolute())
     with connect(home) as connection:
         seal = read_seal(home)
         written = export_tables(connection, folder, style)

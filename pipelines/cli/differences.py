@@ -43,6 +43,8 @@ def run_diff(
 ) -> int:
     """Print the comparison, and write it where `out` names a folder: 0 identical, 1 differs."""
     home = resolve_home(home_option)
+    if out is not None:
+        home.require_outside(out)
     diff = compare_stored_runs(home, study, first, second)
     if out is not None:
         _write(home, diff, out, show_ids=show_ids)

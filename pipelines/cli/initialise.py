@@ -7,8 +7,7 @@ from pathlib import Path
 from pipelines.cli.failures import OK
 from pipelines.cli.init_manifest import propose_manifest, refuse_existing, write_manifest
 from pipelines.cli.output import print_json, visible
-from pipelines.home import resolve_home
-from schemas.errors import RegradeError
+from pipelines.home import home_if_any
 
 
 def run_init(folder: Path, force: bool, home_option: str | None, as_json: bool) -> int:
@@ -31,21 +30,18 @@ def run_init(folder: Path, force: bool, home_option: str | None, as_json: bool) 
 def _locate(folder: Path, home_option: str | None) -> Path:
     if folder.is_dir() or folder.is_absolute():
         return folder
-    try:
-        landed = resolve_home(home_option).landing / (
-            folder.relative_to("landing") if folder.parts[:1] == ("landing",) else folder
-        )
-    except RegradeError:
+    home = home_if_any(home_option)
+    if home is None:
         return folder
+    landed = home.landing / (folder.relative_to("landing") if folder.parts[:1] == ("landing",) else folder)
     return landed if landed.is_dir() else folder
 
 
 def _next_step(folder: Path, home_option: str | None) -> str:
     name = folder.resolve().name
-    try:
-        landing = resolve_home(home_option).landing
-    except RegradeError:
+    home = home_if_any(home_option)
+    if home is None:
         return f"put the folder into landing/ of a data home, then: regrade run {name} --home FOLDER"
-    if folder.resolve().parent == landing.resolve():
+    if folder.resolve().parent == home.landing.resolve():
         return f"then run: regrade run {name}"
-    return f"move the folder to {landing}, then run: regrade run {name}"
+    return f"move the folder to {home.landing}, then run: regrade run {name}"

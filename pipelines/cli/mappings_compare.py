@@ -60,6 +60,8 @@ def run_preview(
 ) -> int:
     """Preview the draft on the current run of every study and print or write the report."""
     home = resolve_home(home_option)
+    if output is not None:
+        home.require_outside(output)
     new = open_release(draft)
     old = open_release(against or _parent_of(new))
     impact = preview_home(home, old, new)

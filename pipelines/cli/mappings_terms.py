@@ -30,8 +30,11 @@ from warehouse.run_store import RunStore
 
 def run_work_list(home_option: str | None, base: str | None, output: Path | None, as_json: bool) -> int:
     """Print the undecided terms of all studies, or write the form."""
+    home = resolve_home(home_option)
+    if output is not None:
+        home.require_outside(output)
     release = open_release(base or default_release())
-    lines = derive_work_list(_unmapped_terms(resolve_home(home_option)), release)
+    lines = derive_work_list(_unmapped_terms(home), release)
     if output is not None:
         is_workbook = output.suffix.lower() == ".xlsx"
         write_file(output, render_work_list_xlsx(lines) if is_workbook else render_work_list_tsv(lines))

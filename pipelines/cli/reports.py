@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.cli.failures import OK
 from pipelines.cli.files import report_folder, write_file, write_rows
 from pipelines.cli.output import print_json, say, visible
-from pipelines.home import given_path, resolve_home
+from pipelines.home import Home, given_path, home_if_any, resolve_home
 from pipelines.report.document import Document, Table
 from pipelines.report.document_file import document_json, read_document
 from pipelines.report.figures import figure_files, render_png, render_svg
@@ -47,19 +47,21 @@ def run_report(
     as_json: bool,
 ) -> int:
     """Make the report, or read it back from its JSON, and print it or write it into a folder."""
+    folder = None if out is None else given_path(out, "--out")
     if source is not None:
+        _require_outside(home_if_any(home_option), folder)
         document = read_document(given_path(source, "--from"))
         document = make_public(document) if public else document
     else:
         home = resolve_home(home_option)
+        _require_outside(home, folder)
         document = make_study_report(home, studies, run_id=run_id, show_ids=show_ids, public=public)
-    if out is None:
+    if folder is None:
         if as_json:
             sys.stdout.write(document_json(document))
         else:
             sys.stdout.write(render_text(document))
         return OK
-    folder = given_path(out, "--out")
     written = write_report(document, folder)
     if as_json:
         print_json({"folder": str(folder.absolute()), "files": written, "subject_ids": document.subject_ids})
@@ -67,6 +69,11 @@ def run_report(
     for name in written:
         print(f"wrote {visible(folder / name)}")
     return OK
+
+
+def _require_outside(home: Home | None, folder: Path | None) -> None:
+    if home is not None and folder is not None:
+        home.require_outside(folder)
 
 
 def write_report(document: Document, folder: Path) -> list[str]:

@@ -13,9 +13,9 @@ from typing import Final
 from pipelines.cli.failures import NOT_COMPUTED, OK
 from pipelines.cli.output import SHORT, print_json, visible
 from pipelines.delivery import DELIVERY_NAME, verify_delivery
-from pipelines.home import Home, given_path, resolve_home
+from pipelines.home import given_path, home_if_any, resolve_home
 from pipelines.verification import Difference, Verification, verify_home_run
-from schemas.errors import RegradeError, StoreError
+from schemas.errors import RegradeError
 
 DIFFERS: Final = 1
 _SHOWN: Final = 12
@@ -45,11 +45,8 @@ def _verify(home_option: str | None, what: str, run_prefix: str | None) -> Verif
 
 def _dictionaries(home_option: str | None) -> Path | None:
     """Where a dictionary may lie that the delivery does not include; an installed copy may have no home."""
-    try:
-        home: Home = resolve_home(home_option)
-    except StoreError:
-        return None
-    return home.meddra
+    home = home_if_any(home_option)
+    return None if home is None else home.meddra
 
 
 def _print(found: Verification) -> None:
