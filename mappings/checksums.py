@@ -15,6 +15,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from mappings.problem import Problem
+from schemas.wording import counted
 
 CHECKSUMS = "checksums.sha256"
 LINES_SUFFIX = ".lines"
@@ -138,10 +139,10 @@ def changed_lines(path: Path, digests: list[str]) -> Iterator[tuple[int | None, 
         found.extend((line + 1, "the line was added") for line in range(new + shared, new_end))
         if old_end - old > shared:
             gone = old_end - old - shared
-            found.append((new + shared + 1, f"{gone} line{'s' * (gone > 1)} removed here"))
+            found.append((new + shared + 1, f"{counted(gone, 'line')} removed here"))
     yield from found[:_SHOWN]
     if len(found) > _SHOWN:
-        yield None, f"{len(found) - _SHOWN} more lines differ"
+        yield None, f"also different: {counted(len(found) - _SHOWN, 'more line')}"
 
 
 def _digests(path: Path) -> list[str]:

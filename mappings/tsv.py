@@ -15,6 +15,7 @@ import polars as pl
 
 from mappings.problem import Problem
 from schemas.errors import ReleaseError
+from schemas.wording import counted
 
 RESTORE = "restore the file from the release (git checkout, or the archive it came in)"
 _RESTORE_CELL = "restore the cell from the release; a spreadsheet may have changed it"
@@ -149,7 +150,7 @@ def _row_faults(
     for line, cells in enumerate(rows, first):
         if len(cells) == width:
             continue
-        what = f"the row has {len(cells)} cells, not {width}"
+        what = f"the row has {counted(len(cells), 'cell')}, not {width}"
         column = value = None
         opened = next((i for i, cell in enumerate(cells) if cell.startswith('"')), None)
         if opened is not None and len(cells) > width and any(c.endswith('"') for c in cells[opened + 1 :]):

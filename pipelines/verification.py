@@ -33,6 +33,7 @@ from pipelines.stages import (
 from schemas.digest import canonical_digest
 from schemas.errors import RegradeError, StoreError
 from schemas.registry import TABLES
+from schemas.wording import counted
 from warehouse.disk import sha256_file
 from warehouse.run_store import RunStore, StoredRun, TableFile, run_id_of
 
@@ -259,14 +260,14 @@ def _first_difference(name: str, stored: pl.DataFrame, again: pl.DataFrame) -> D
         if at is not None and (first is None or at < first[0]):
             first = (at, column)
     if first is None:
-        what = f"{stored.height} rows are stored, {again.height} were recomputed"
+        what = f"{counted(stored.height, 'row')} stored, {again.height} recomputed"
         return Difference(what, None, name, rows + 1)
     at, column = first
     what = "the cell differs"
     if stored.schema[column].is_numeric() or stored.schema[column] == pl.Boolean:
         what = f"{_shown(stored[column][at])} is stored, {_shown(again[column][at])} was recomputed"
     if stored.height != again.height:
-        what += f" (and {stored.height} rows are stored, {again.height} were recomputed)"
+        what += f" (and {counted(stored.height, 'row')} stored, {again.height} recomputed)"
     return Difference(what, None, name, at + 1, column, _key(name, stored, at))
 
 

@@ -24,6 +24,7 @@ from schemas.base import Table
 from schemas.errors import StoreError
 from schemas.registry import MAPPING_DIFF_TABLES, PUBLISHED_TABLES, RELEASE_TABLES
 from schemas.results import CoreRuns
+from schemas.wording import counted
 from warehouse.comparison_store import StoredComparison
 from warehouse.database_key import DatabaseKey, attach_options, prepare_to_encrypt, storage_version
 from warehouse.ddl import table_statements, view_statements, warehouse_key
@@ -281,7 +282,7 @@ def _unfit(runs: Sequence[StoredRun], declared: type[Table]) -> StoreError:
                 )
         if entered != run.tables[name].rows:
             return StoreError(
-                f"the record says {run.tables[name].rows} rows of {name}, {entered} were read",
+                f"the record says {counted(run.tables[name].rows, 'row')} of {name}, {entered} were read",
                 file=str(run.folder / run.tables[name].file),
                 next_action="delete this folder and run the study again",
             )

@@ -28,6 +28,7 @@ from typing import Any, Final
 import polars as pl
 
 from schemas.errors import StoreError
+from schemas.wording import counted
 from warehouse.disk import (
     canonical_json,
     file_lock,
@@ -133,7 +134,7 @@ def _read_verified(folder: Path, stored: TableFile) -> pl.DataFrame:
     frame = pl.read_parquet(verified_path(folder, stored))
     if frame.height != stored.rows:
         raise StoreError(
-            f"the record says {stored.rows} rows, the file has {frame.height}",
+            f"the record says {counted(stored.rows, 'row')}, the file has {frame.height}",
             file=str(folder / stored.file),
             next_action=_RERUN,
         )

@@ -35,6 +35,7 @@ from mappings.tsv import scan_tsv
 from mappings.vocabularies import FILES as VOCABULARY_FILES
 from mappings.vocabularies import UNSOURCED, Vocabularies, read_vocabularies
 from schemas.errors import ReleaseError
+from schemas.wording import counted
 
 _ROOT = Path(__file__).parents[1] / "releases"
 
@@ -175,7 +176,7 @@ def vocabulary_problems(vocabularies: Vocabularies | None = None) -> Iterator[Pr
             yield Problem("content", "vocabulary", name, "MAP-PROVENANCE", what, action)
         for count in rows["rows"].unique().to_list():
             if count != str(found.files[name].height):
-                what = f"the file has {found.files[name].height} rows, its provenance says {count}"
+                what = f"the file has {counted(found.files[name].height, 'row')}, its provenance says {count}"
                 yield Problem("content", "vocabulary", name, "MAP-PROVENANCE", what, action)
 
 

@@ -14,6 +14,7 @@ from pipelines.cli.landing import select_studies
 from pipelines.cli.output import print_json, say
 from pipelines.engines.backfill import run_backfill
 from pipelines.home import resolve_home
+from schemas.wording import counted
 
 
 def run_many(home_option: str | None, asked: Sequence[str], processes: int, as_json: bool) -> int:
@@ -24,7 +25,8 @@ def run_many(home_option: str | None, asked: Sequence[str], processes: int, as_j
     home = resolve_home(home_option)
     selected = select_studies(home, asked)
     studies = selected.studies
-    say(f"regrade: {len(studies)} studies, {processes} at a time; `regrade ui` shows how far they are")
+    number = counted(len(studies), "study")
+    say(f"regrade: {number}, {processes} at a time; `regrade ui` shows how far they are")
     done = run_backfill(home, studies, processes)
     for study_id, failure in done.failures.items():
         say(f"regrade: {study_id} failed: {failure}")
@@ -35,7 +37,7 @@ def run_many(home_option: str | None, asked: Sequence[str], processes: int, as_j
         print_json(asdict(done) | {"left_out": left_out, "database": str(home.database)})
     else:
         succeeded = done.studies - len(done.failures)
-        state = f"{succeeded} {'study' if succeeded == 1 else 'studies'} done, {len(done.failures)} failed"
+        state = f"{counted(succeeded, 'study')} done, {len(done.failures)} failed"
         print(f"{state if done.stopped is None else 'not finished'}; Dagster run {done.dagster_run_id}")
         is_published = done.stopped is None
         print(f"warehouse  {home.database if is_published else 'not published, see the message above'}")

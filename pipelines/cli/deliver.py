@@ -15,6 +15,7 @@ from pipelines.cli.query import connect
 from pipelines.delivery import DELIVERY_NAME, deliver
 from pipelines.home import Home, given_path, resolve_home
 from schemas.errors import StoreError
+from schemas.wording import counted
 from warehouse.database_seal import read_seal
 from warehouse.disk import sha256_file
 from warehouse.export import export_tables
@@ -49,7 +50,9 @@ def run_deliver(
     if as_json:
         print_json({**asdict(done), "folder": str(done.folder)})
         return OK
-    print(f"delivered: study {visible(done.study_id)}, run {done.run_id[:SHORT]}, {done.files} files")
+    print(
+        f"delivered: study {visible(done.study_id)}, run {done.run_id[:SHORT]}, {counted(done.files, 'file')}"
+    )
     print(f"folder     {visible(done.folder)}  (readable by its owner only: it holds subject identifiers)")
     if done.meddra is not None:
         print(f"not in it  MedDRA {done.meddra}: licensed; whoever verifies needs a copy of their own")
@@ -74,7 +77,7 @@ def run_export(
         print_json({"folder": str(folder), "format": style, "tables": dict(written)})
         return OK
     rows = sum(written.values())
-    print(f"exported: {len(written)} tables, {rows} rows, as {style}")
+    print(f"exported: {counted(len(written), 'table')}, {counted(rows, 'row')}, as {style}")
     print(f"folder    {visible(folder)}  (readable by its owner only)")
     return OK
 

@@ -27,6 +27,7 @@ from pipelines.cli.running import Outcome, publish_or_say, run_all
 from pipelines.home import Home, resolve_home
 from pipelines.report_pages import write_portfolio_page
 from schemas.errors import RegradeError, StoreError
+from schemas.wording import counted
 
 SUMMARY: Final = """
 WITH counted AS (
@@ -144,7 +145,8 @@ def land_shipped_studies(home: Home, shipped: Path) -> list[str]:
     own = [name for name in home.studies() if name not in names]
     if own:
         raise StoreError(
-            f"the data home has {len(own)} studies of its own, and the demo studies would be mixed with them",
+            f"the data home has {counted(len(own), 'study')} of its own, "
+            "and the demo studies would be mixed with them",
             file=str(home.landing),
             next_action="name a fresh folder: regrade demo --home FOLDER",
         )

@@ -28,6 +28,7 @@ from pipelines.cli.failures import OK
 from pipelines.cli.output import print_json, release_line, visible
 from schemas import vocabulary
 from schemas.errors import RegradeError, quoted
+from schemas.wording import counted
 from warehouse.run_store import StoredRun
 
 _PLAIN_EVENT: Final = re.compile(r"^(?:[0-9]{1,6}(?:[-.][0-9]{1,3})?|x[0-9a-f]{16})$")
@@ -103,7 +104,7 @@ def _event_row(run: StoredRun, subject: str, event: str) -> Facts:
         listed = f": {', '.join(shown)}{tail}" if shown else " (select event_id from core_event_grades)"
         raise RegradeError(
             f"the subject has no event {quoted(visible(event))}{more}",
-            next_action=f"choose one of its {len(ids)} events{listed}",
+            next_action=f"choose another; it has {counted(len(ids), 'event')}{listed}",
         )
     if rows_of(run.table("core_subjects"), subject_id=subject):
         raise RegradeError(

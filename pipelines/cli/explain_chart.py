@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from pipelines.cli.output import EMPTY, visible
+from schemas.wording import counted
 
 Facts = Mapping[str, Any]
 WIDTH: Final = 100
@@ -154,18 +155,14 @@ def _said_result(result: Facts) -> Iterable[str]:
         else:
             change = f"adverse events alone, no assessment read, allow {said_interval(alone)}"
         yield f"{change}."
-    counted = ", ".join(
-        (_count(result["events"], "event row"), _count(result["assessments"], "assessed domain"))
+    rows = ", ".join(
+        (counted(result["events"], "event row"), counted(result["assessments"], "assessed domain"))
     )
     late = f"; later than the window: {result['late_events']}" if result["late_events"] else ""
     lost = (
         f"; event rows that could not be used: {result['rejected_rows']}" if result["rejected_rows"] else ""
     )
-    yield f"counted: {counted}{late}{lost}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    yield f"counted: {rows}{late}{lost}."
 
 
 def _chart(infusion: Facts) -> Lines:
@@ -253,11 +250,11 @@ def _course(course: Facts) -> str:
         if course["is_unresolved"]
         else (f"over on day {course['resolution_day']}")
     )
-    again = f", {_count(course['recurrences'], 'recurrence')}" if course["recurrences"] else ""
+    again = f", {counted(course['recurrences'], 'recurrence')}" if course["recurrences"] else ""
     return (
         f"onset day {course['onset_day']} (study day "
         f"{course['onset_study_day']}){late}, peak grade {course['peak_grade']} on day {course['peak_day']}, "
-        f"{_count(course['duration_days'], 'day')}, {after}{again}; CRS: {course['crs_relation']}"
+        f"{counted(course['duration_days'], 'day')}, {after}{again}; CRS: {course['crs_relation']}"
     )
 
 

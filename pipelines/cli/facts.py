@@ -20,6 +20,7 @@ from pipelines.grading.rules import RULES
 from pipelines.home import resolve_home
 from schemas.assessment_items import ITEMS
 from schemas.errors import RegradeError
+from schemas.wording import counted
 from warehouse.run_store import RunStore, StoredRun
 
 Facts = dict[str, Any]
@@ -45,9 +46,10 @@ def current_run(home_option: str | None, study: str) -> StoredRun:
 def no_such_subject(run: StoredRun) -> RegradeError:
     """The error for a subject that the run does not know; it names none."""
     table = "core_subjects"
+    subjects = counted(run.table(table).height, "subject")
     return RegradeError(
         "the study has no such subject",
-        next_action=f"write it as the data do; the study has {run.table(table).height} subjects, list them "
+        next_action=f"write it as the data do; the study has {subjects}, list them "
         f"with: regrade sql \"select distinct subject_id from {table} where study_id = '{run.study_id}'\"",
     )
 

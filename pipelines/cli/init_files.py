@@ -18,6 +18,7 @@ from pipelines.ingest.raw import ROW, RawTable
 from pipelines.ingest.readers.isolated import read_tables
 from schemas.errors import ManifestError, UnreadableFileError
 from schemas.manifest import FileSpec
+from schemas.wording import counted
 
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".psv": "|", ".txt": None, ".dat": None}
 _SUFFIXES: Final = (
@@ -191,8 +192,8 @@ def read_found(folder: Path, path: str, role: str) -> FoundFile:
     nulls = detect.null_texts({of: cells[name] for of, name in columns.items()}) if is_text else {}
     if nulls:
         options["null_values"] = tuple(nulls)
-        counted = "; ".join(f"{text!r} in {count} cells" for text, count in nulls.items())
-        notes.append(f"texts read as empty: {counted} of the columns used")
+        listed = "; ".join(f"{text!r} in {counted(count, 'cell')}" for text, count in nulls.items())
+        notes.append(f"texts read as empty: {listed} of the columns used")
     cells = {name: ["" if cell.strip() in nulls else cell for cell in of] for name, of in cells.items()}
     if field_of is not None:
         columns.pop(field_of, None)

@@ -23,6 +23,7 @@ from pipelines.cli.init_files import FoundFile, choose_files
 from pipelines.ingest.column_names import SEVERITY_GRADE_COLUMNS, candidates, find_column
 from schemas.errors import ManifestError
 from schemas.manifest import parse_manifest
+from schemas.wording import counted
 
 MANIFEST_NAME: Final = "study.yaml"
 _STUDY_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -176,7 +177,7 @@ def _infusions(used: Mapping[str, FoundFile], assumptions: list[str]) -> tuple[s
 def _file_block(file: FoundFile, scale: str, assumptions: list[str]) -> list[str]:
     """Lines of one file, with what they assume."""
     spec, path = file.spec, _line(file.path)
-    assumptions.append(f"{path}: {file.role.replace('_', ' ')}, {file.rows} data rows")
+    assumptions.append(f"{path}: {file.role.replace('_', ' ')}, {counted(file.rows, 'data row')}")
     assumptions.extend(f"{path}: {note}" for note in file.notes)
     lines = [f"  - path: {_scalar(file.path)}", f"    role: {file.role}"]
     lines.append(f"    # expected_rows: {file.rows}  # rows found now; uncomment to refuse another number")

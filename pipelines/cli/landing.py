@@ -77,7 +77,7 @@ def select_studies(home: Home, asked: Sequence[str]) -> Selection:
             raise RegradeError(
                 f"no such study{nearest(name, known)}",
                 value=name,
-                next_action=f"name one of the {len(known)} studies in {home.landing}",
+                next_action=f"name a study of {home.landing}",
             )
     return Selection(list(dict.fromkeys(asked)))
 

@@ -16,6 +16,7 @@ from pipelines.cli.failures import NOT_COMPUTED, OK
 from pipelines.cli.output import SHORT, print_json, print_table, say, visible
 from pipelines.home import Home, resolve_home
 from schemas.errors import RegradeError
+from schemas.wording import counted
 from warehouse.database_seal import read_seal
 from warehouse.ledger import Anchor, Entry, Ledger, Note
 from warehouse.ledger_check import LedgerCheck, check_ledger
@@ -91,9 +92,9 @@ def _print(found: LedgerCheck) -> None:
     if found.state == "absent":
         print("absent: there is no ledger in this data home; the first run starts one")
     elif found.problems:
-        print(f"broken: {len(found.problems)} problems in {found.entries} entries")
+        print(f"broken: {counted(len(found.problems), 'problem')} in {counted(found.entries, 'entry')}")
     else:
-        print(f"intact: {found.entries} entries, last hash {found.hash}")
+        print(f"intact: {counted(found.entries, 'entry')}, last hash {found.hash}")
     for problem in found.problems[:_SHOWN_PROBLEMS]:
         place = "" if problem.line is None else f"line {problem.line}: "
         print(f"  {place}{visible(problem.what)}")

@@ -20,6 +20,7 @@ from mappings.release import Release
 from pipelines.cli.failures import FAILED, OK, nearest
 from pipelines.cli.output import print_json, print_table, visible
 from schemas.errors import RegradeError
+from schemas.wording import counted
 
 
 def find_folder(name: str) -> Path:
@@ -131,4 +132,4 @@ def print_problems(problems: Sequence[Problem]) -> None:
         for problem in found:
             print(f"  {visible(problem.error())} [{problem.rule_id}]")
     if problems:
-        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
+        print(counted(len(problems), "problem"))

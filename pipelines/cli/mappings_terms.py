@@ -25,6 +25,7 @@ from pipelines.report.work_list_draft import read_work_list
 from pipelines.report.work_list_form import render_work_list_tsv, render_work_list_xlsx
 from schemas.errors import RegradeError
 from schemas.results import CoreUnmappedTerms
+from schemas.wording import counted
 from warehouse.run_store import RunStore
 
 
@@ -44,7 +45,8 @@ def run_work_list(home_option: str | None, base: str | None, output: Path | None
         shown = ["term", "classes", "studies", "events", "subjects", "max_source_grade", "suggestion_1"]
         print_table(shown, lines.select(shown).rows())
     else:
-        print(f"wrote {visible(output)}: {lines.height} terms that {release.release_id} does not decide")
+        terms = counted(lines.height, "undecided term")
+        print(f"wrote {visible(output)}: {terms} under {release.release_id}")
         print(f"next: fill it in, then regrade mappings work-list --read-back {visible(output)}")
     return OK
 
@@ -71,7 +73,8 @@ def run_read_back(
     else:
         if draft.folder is not None:
             print(
-                f"draft {visible(draft.folder)}: {draft.terms} terms decided, {draft.concepts} new concepts, "
+                f"draft {visible(draft.folder)}: {counted(draft.terms, 'term')} decided, "
+                f"{counted(draft.concepts, 'new concept')}, "
                 f"{draft.undecided} left undecided"
             )
             print(f"next: regrade mappings preview {visible(draft.folder)}")

@@ -19,6 +19,7 @@ from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
 from pipelines.stages import run_study
 from schemas.errors import RegradeError, StoreError
+from schemas.wording import counted
 from warehouse.database_file import Blank, connect_blank
 from warehouse.publisher import Publication, begin_blank, publish
 
@@ -222,7 +223,7 @@ def run_publish(
         )
     else:
         state = "published" if done.created else "already up to date"
-        print(f"{state}: {done.path} ({len(done.run_ids)} studies, {done.runs} runs)")
+        print(f"{state}: {done.path} ({counted(len(done.run_ids), 'study')}, {counted(done.runs, 'run')})")
     return OK if is_sound else FAILED
 
 

@@ -18,6 +18,7 @@ from pipelines.cli.query import connect
 from pipelines.home import Home, resolve_home
 from pipelines.stages import plan_run
 from schemas.errors import RegradeError, StoreError
+from schemas.wording import counted
 from warehouse.ledger_check import LedgerCheck
 from warehouse.run_store import RunStore
 
@@ -152,7 +153,7 @@ def _database(home: Home) -> tuple[dict[str, str] | None, DatabaseState]:
     except duckdb.Error:
         error = f"{home.database}: it holds no table of runs. Next: run regrade publish: it builds it again"
         return None, DatabaseState("cannot be read", error)
-    return runs, DatabaseState(f"{len(runs)} studies, {home.database.stat().st_size / 1e6:.1f} MB")
+    return runs, DatabaseState(f"{counted(len(runs), 'study')}, {home.database.stat().st_size / 1e6:.1f} MB")
 
 
 def _ledger(home: Home) -> tuple[LedgerCheck | None, str]:
@@ -165,4 +166,4 @@ def _ledger(home: Home) -> tuple[LedgerCheck | None, str]:
         first = found.problems[0]
         place = "" if first.line is None else f"line {first.line}: "
         return found, visible(f"BROKEN: {place}{first.what}. Next: regrade ledger check")
-    return found, "none yet" if found.state == "absent" else f"{found.entries} entries, intact"
+    return found, "none yet" if found.state == "absent" else f"{counted(found.entries, 'entry')}, intact"

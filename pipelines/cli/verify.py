@@ -16,6 +16,7 @@ from pipelines.delivery import DELIVERY_NAME, verify_delivery
 from pipelines.home import given_path, home_if_any, resolve_home
 from pipelines.verification import Difference, Verification, verify_home_run
 from schemas.errors import RegradeError
+from schemas.wording import counted
 
 DIFFERS: Final = 1
 _SHOWN: Final = 12
@@ -53,8 +54,8 @@ def _print(found: Verification) -> None:
     place = f"study {visible(found.study_id)}, run {visible(found.run_id[:SHORT])}"
     if found.outcome == "identical":
         print(
-            f"identical: {place}: all {found.tables} tables recomputed from {found.inputs} input files "
-            "are those that are stored"
+            f"identical: {place}: all {found.tables} tables recomputed from "
+            f"{counted(found.inputs, 'input file')} are those that are stored"
         )
     elif found.outcome == "differs":
         print(f"differs: {place}")

@@ -24,6 +24,7 @@ from pipelines.partitions import register_studies
 from pipelines.resources import DataHome, local_executor
 from pipelines.stages import STAGES, run_study
 from schemas.errors import RegradeError, StoreError
+from schemas.wording import counted
 from warehouse.publisher import publish
 
 _SILENT: Final = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -79,7 +80,7 @@ def publish_all(context: dg.OpExecutionContext, data_home: DataHome, outcomes: l
     failed = {outcome["study_id"]: outcome["failure"] for outcome in outcomes if "failure" in outcome}
     if failed:
         raise dg.Failure(
-            f"{len(failed)} of {len(outcomes)} studies failed; the others are published",
+            f"{len(failed)} of {counted(len(outcomes), 'study')} failed; the others are published",
             metadata=failed,
             allow_retries=False,
         )

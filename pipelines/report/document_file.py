@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from pipelines.report.document import SCHEMA_VERSION, Document
 from schemas.errors import RegradeError
+from schemas.wording import counted
 
 SCHEMA_PATH: Final = Path(__file__).with_name("document.schema.json")
 _MAKE_AGAIN: Final = "make the report again with `regrade report`, or use an undamaged copy"
@@ -74,7 +75,7 @@ def _out_of_shape(error: ValueError, path: Path) -> RegradeError:
     place = ".".join(str(part) for part in first["loc"][:8])
     return RegradeError(
         f"is not a report of schema {SCHEMA_VERSION}: {first['type']} at {place} "
-        f"({error.error_count()} faults in all)",
+        f"({counted(error.error_count(), 'fault')} in all)",
         file=path.name,
         next_action=_MAKE_AGAIN,
     )
@@ -88,7 +89,8 @@ def _checked(document: Document, path: Path) -> Document:
                 for index, row in enumerate(table.rows, start=1):
                     if len(row) != len(table.columns):
                         raise RegradeError(
-                            f"table {table.table_id} has {len(table.columns)} columns, the row {len(row)}",
+                            f"table {table.table_id} has {counted(len(table.columns), 'column')}, "
+                            f"the row {len(row)}",
                             file=path.name,
                             row=index,
                             next_action=_MAKE_AGAIN,

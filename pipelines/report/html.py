@@ -20,6 +20,7 @@ from pipelines.report.document import Cell, Document, Figure, Section, Table
 from pipelines.report.figures import draw
 from pipelines.report.palette import DARK, LIGHT, paint_rules, style_variables
 from pipelines.report.wording import NUMERIC_KINDS, cell_text, exact_text, facts_line, visible
+from schemas.wording import counted
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 TOTAL: Final = "total"
@@ -46,6 +47,7 @@ def render_html(document: Document) -> str:
     environment.filters["block"] = _block
     style, script = _style(), (TEMPLATES / "report.js").read_text(encoding="utf-8")
     return environment.get_template("report.html.j2").render(
+        counted=counted,
         document=document,
         style=Markup(style),
         script=Markup(script),

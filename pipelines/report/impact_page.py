@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipelines.report.impact_model import ImpactReport
 from pipelines.report.impact_text import interval, threshold_name, verdict
+from schemas.wording import counted
 
 MOST_ROWS = 500
 """Rows of a table that a page shows; the JSON and the spreadsheet hold all."""
@@ -30,6 +31,7 @@ def render_impact_html(report: ImpactReport) -> str:
     environment.filters["cells"] = lambda cells: json.dumps(cells, ensure_ascii=False) if cells else ""
     return environment.get_template("impact.html.j2").render(
         report=report,
+        counted=counted,
         verdict=verdict(report),
         interval=interval,
         threshold_name=threshold_name,

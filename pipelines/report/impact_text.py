@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipelines.report.impact_model import ImpactReport, StudySection, SubjectLine
+from schemas.wording import counted
 
 MOST_LINES = 20
 """Lines of a list that are shown; the typed document holds all."""
@@ -30,16 +31,17 @@ def verdict(report: ImpactReport) -> str:
     """One sentence: what accepting the release would do."""
     totals = report.totals
     if report.exit_code == 2:
-        failed = f"{totals.studies_failed} of {totals.studies + totals.studies_failed} studies"
+        failed = f"{totals.studies_failed} of {counted(totals.studies + totals.studies_failed, 'study')}"
         return f"Could not compute {failed}; the numbers below are of the others."
     if report.exit_code == 0:
-        return f"No result of {totals.studies} studies would differ."
+        return f"No result of {counted(totals.studies, 'study')} would differ."
     if not totals.subjects_affected:
-        return f"No subject's result would differ; {totals.rows_matched} rows would be explained otherwise."
+        rows = counted(totals.rows_matched, "row")
+        return f"No subject's result would differ; {rows} would be explained otherwise."
+    subjects, studies = counted(totals.subjects, "subject"), counted(totals.studies, "study")
     return (
-        f"{totals.subjects_affected} of {totals.subjects} subjects in {totals.studies_affected} of "
-        f"{totals.studies} studies would get another result, {totals.subjects_affected_primary} of them in "
-        "the headline window."
+        f"{totals.subjects_affected} of {subjects} in {totals.studies_affected} of {studies} would get "
+        f"another result, {totals.subjects_affected_primary} of them in the headline window."
     )
 
 
@@ -60,7 +62,8 @@ def _parts(report: ImpactReport) -> Iterator[Iterable[str]]:
         f"instead of {old.release_id} ({old.review_status})",
         "",
         verdict(report),
-        f"The release is {report.change_class}: {len(report.changes)} rows differ. Nothing has been changed.",
+        f"The release is {report.change_class}: {counted(len(report.changes), 'different row')}. "
+        "Nothing has been changed.",
     ]
     for failure in report.failures:
         yield [
@@ -101,7 +104,8 @@ def _study(section: StudySection) -> list[str]:
     for change in ("lost", "gained"):
         terms = [line for line in section.coverage if line.change == change]
         lines += [
-            f"  {change:<8}  {line.term or '(no term)'}: {line.rows} rows, {line.subjects} subjects"
+            f"  {change:<8}  {line.term or '(no term)'}: {counted(line.rows, 'row')}, "
+            f"{counted(line.subjects, 'subject')}"
             for line in terms[:MOST_LINES]
         ]
         lines += _more(len(terms))

@@ -17,6 +17,7 @@ from pipelines.diffs.run_diff import RunDiff
 from pipelines.diffs.run_diff_sides import RunSide
 from pipelines.report.document import Cell, Chapter, Column, Document, Fact, Section, Sentence, Table
 from schemas.run_diffs import ALTERNATIVE, CAUSE_BASES, COMPONENTS, INTERACTION
+from schemas.wording import counted
 
 SubjectIds = Literal["pseudonyms", "shown", "none"]
 MOST_ROWS: Final = 2000
@@ -175,8 +176,8 @@ def _parts(diff: RunDiff) -> Section:
     """What went into the runs."""
     a, b = diff.a, diff.b
     lines = {
-        "data": (f"{len(a.inputs)} files", f"{len(b.inputs)} files"),
-        "manifest": (f"{len(diff.settings)} settings differ", ""),
+        "data": (counted(len(a.inputs), "file"), counted(len(b.inputs), "file")),
+        "manifest": (f"settings that differ: {len(diff.settings)}", ""),
         "release": (a.release_id, b.release_id),
         "code": (
             f"{a.code_version} ({a.code_sha256[:SHORT]})",

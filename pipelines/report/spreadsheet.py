@@ -15,6 +15,8 @@ from datetime import datetime
 
 import xlsxwriter  # type: ignore[import-untyped]  # it ships no stubs
 
+from schemas.wording import counted
+
 Cell = str | int | float | bool | None
 MOST_ROWS = 1_048_575
 """Rows under the header that a sheet can hold."""
@@ -73,7 +75,9 @@ def render_xlsx(sheets: Sequence[SheetOfCells]) -> bytes:
             page.set_column(position, position, width, text)
         for number, row in enumerate(sheet.rows[:MOST_ROWS], 1):
             if number == MOST_ROWS and len(sheet.rows) > MOST_ROWS:
-                page.write_string(number, 0, f"{len(sheet.rows) - number + 1} more rows left out", text)
+                page.write_string(
+                    number, 0, f"{counted(len(sheet.rows) - number + 1, 'more row')} left out", text
+                )
                 break
             for position, cell in enumerate(row):
                 if isinstance(cell, str):

@@ -28,6 +28,7 @@ from pipelines.report.spreadsheet import (
 )
 from schemas.errors import ReleaseError, UnreadableFileError
 from schemas.manifest import FileSpec
+from schemas.wording import counted
 
 SHEET = "Work list"
 GRADES = (1, 2, 3, 4, 5)
@@ -118,7 +119,7 @@ def read_form(path: Path) -> tuple[FormLine, ...]:
     for number, cells in rows:
         if len(cells) > len(header) and any(cells[len(header) :]):
             raise ReleaseError(
-                f"the line has {len(cells)} cells, the form has {len(header)} columns",
+                f"the line has {counted(len(cells), 'cell')}, the form {counted(len(header), 'column')}",
                 file=path.name,
                 line=number,
                 next_action="restore the line; a tab inside a cell may have split it",

@@ -299,7 +299,7 @@ def test_explain_prints_no_terminal_escape(home: Home) -> None:
 def test_explain_of_an_unknown_place_says_what_there_is(home: Home) -> None:
     event = ask_cli(home, "explain", "SMALL", SUBJECT, "7")
     assert event.exit_code == 1
-    assert "choose one of its 3 events: 1, 2, 10" in event.stderr
+    assert "choose another; it has 3 events: 1, 2, 10" in event.stderr
     subject = ask_cli(home, "explain", "SMALL", "SECRET-9", "1")
     assert "the study has no such subject" in subject.stderr
     study = ask_cli(home, "explain", "SMALLL", SUBJECT, "1")

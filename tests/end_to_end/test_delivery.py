@@ -283,7 +283,7 @@ def test_a_row_taken_away_is_found(folder: Path) -> None:
     forge(folder, "core_event_grades", lambda frame: frame.head(-1))
     found = verify(folder)
     assert found.exit_code == 1, found.output
-    assert "core_event_grades, row 3: 2 rows are stored, 3 were recomputed" in found.stdout
+    assert "core_event_grades, row 3: 2 rows stored, 3 recomputed" in found.stdout
 
 
 def test_a_forged_manifest_and_a_forged_copy_are_found(folder: Path) -> None:

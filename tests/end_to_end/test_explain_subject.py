@@ -300,7 +300,7 @@ def test_an_unknown_subject_or_study_says_what_there_is(tiny: Home) -> None:
     subject = regrade(tiny, "explain", "TINY", "SECRET-08")
     assert subject.exit_code == 1
     assert "the study has no such subject" in subject.stderr
-    assert "the study has 1 subjects" in subject.stderr
+    assert "the study has 1 subject," in subject.stderr
     study = regrade(tiny, "explain", "TINYY", SECRET)
     assert study.exit_code == 1
     assert "nearest: TINY" in study.stderr

@@ -82,7 +82,7 @@ def test_the_impact_is_what_the_two_runs_show(two_releases: Home) -> None:
 def test_status_and_publish_name_the_runs_beside_the_current_one(two_releases: Home) -> None:
     state = json.loads(regrade(two_releases, "status", "--json").output)["studies"][0]
     assert (state["release_id"], state["other_releases"], state["state"]) == (OLD, [NEW], "up_to_date")
-    assert "(1 studies, 2 runs)" in regrade(two_releases, "publish").output
+    assert "(1 study, 2 runs)" in regrade(two_releases, "publish").output
 
 
 def test_running_again_changes_neither_the_current_run_nor_the_file(two_releases: Home) -> None:

@@ -161,7 +161,7 @@ def first_tab_quoted(cells: list[str]) -> list[str]:
         ("empty cells", on_line(9, lambda c: [*c, "", ""]), "MAP-FORM-CELLS", 9, None, "ends in empty cells"),
         ("quoted tab", on_line(9, first_tab_quoted), "MAP-FORM-CELLS", 9, '"two', "quoted cell holds a tab"),
         ("short row", on_line(9, lambda c: c[:2]), "MAP-FORM-CELLS", 9, None, "cut off or lost a tab"),
-        ("blank line", on_line(9, lambda c: [""]), "MAP-FORM-CELLS", 9, "", "the row has 1 cells, not 4"),
+        ("blank line", on_line(9, lambda c: [""]), "MAP-FORM-CELLS", 9, "", "the row has 1 cell, not 4"),
         (
             "header renamed",
             on_line(1, lambda c: ["Class", *c[1:]]),

@@ -204,7 +204,7 @@ def test_utf16_is_named(tmp_path: Path) -> None:
 
 
 def test_characters_lost_before_are_noted(tmp_path: Path) -> None:
-    assert "1 characters were lost" in read(tmp_path, "A,B\ncaf\ufffd,1\n").notes["lost_characters"]
+    assert "file was written: 1 character" in read(tmp_path, "A,B\ncaf\ufffd,1\n").notes["lost_characters"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from pipelines.ingest.raw import ROW, RawTable
 from pipelines.ingest.readers.common import MANIFEST_FILE, Parsed, Source, unreadable
 from pipelines.ingest.readers.kinds import choose_format, require_kind
 from pipelines.ingest.readers.limits import GIB, LARGEST_TEXT
+from schemas.wording import counted
 
 if TYPE_CHECKING:
     from schemas.manifest import FileFormat, FileSpec
@@ -148,7 +149,7 @@ def require_rows(spec: FileSpec, rows_in: int) -> None:
     if spec.expected_rows is not None and spec.expected_rows != rows_in:
         raise unreadable(
             Source.of(spec),
-            f"the file has {rows_in} rows where the manifest expects {spec.expected_rows}",
+            f"the file has {counted(rows_in, 'row')} where the manifest expects {spec.expected_rows}",
             f"get the whole file, or correct expected_rows in {MANIFEST_FILE}",
             "READ-ROW-COUNT",
             column="expected_rows",

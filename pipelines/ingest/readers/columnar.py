@@ -13,6 +13,7 @@ from pyarrow import parquet
 from pipelines.ingest.raw import ROW
 from pipelines.ingest.readers.common import Parsed, Source, check_header, guarded, no_rejected, unreadable
 from pipelines.ingest.readers.numbers import column_text
+from schemas.wording import counted
 
 _TAIL: Final = b"PAR1"
 _ROWS_PER_PIECE: Final = 131_072
@@ -50,7 +51,7 @@ def read_parquet(path: Path, spec: Source) -> Iterator[Parsed]:
     if done != declared:
         raise unreadable(
             spec,
-            f"damaged: {done} rows could be read where the file declares {declared}",
+            f"damaged: {counted(done, 'row')} could be read where the file declares {declared}",
             "get the file again from its source, or export it in another format",
             "READ-DAMAGED",
         )

@@ -23,6 +23,7 @@ from pipelines.ingest.readers.common import (
     unreadable,
 )
 from pipelines.ingest.readers.limits import unpacked_limit
+from schemas.wording import counted
 
 _FIX_FILE: Final = "correct the row in the file at its source and run again"
 
@@ -166,7 +167,7 @@ def _add(collector: RowCollector, row: object) -> None:
         collector.reject(_shown(row), "READ-JSON", "the row is not a list of values", _FIX_FILE)
         return
     if len(row) != collector.width:
-        reason = f"{len(row)} values where the file declares {collector.width} columns"
+        reason = f"{counted(len(row), 'value')} where the file declares {counted(collector.width, 'column')}"
         collector.reject(_shown(row), "READ-FIELDS", reason, _FIX_FILE)
         return
     if any(isinstance(value, (list, dict)) for value in row):

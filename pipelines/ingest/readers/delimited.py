@@ -27,6 +27,7 @@ from pipelines.ingest.readers.common import (
     decode,
     unreadable,
 )
+from schemas.wording import counted
 
 _DELIMITERS: Final = {".csv": ",", ".tsv": "\t", ".tab": "\t", ".psv": "|"}
 _CANDIDATES: Final = {",": "comma", "\t": "tab", "|": "|", "$": "$", ";": "semicolon"}
@@ -94,7 +95,7 @@ def read_delimited(path: Path, spec: Source) -> Parsed:
         notes["control_characters"] = "0x80 to 0x9f occur: is the encoding cp1252?"
     if "\ufffd" in decoded.text:
         notes["lost_characters"] = (
-            f"{decoded.text.count(chr(0xFFFD))} characters were lost before this file was written"
+            f"lost before this file was written: {counted(decoded.text.count(chr(0xFFFD)), 'character')}"
         )
     return collector.finish(notes)
 
@@ -146,7 +147,7 @@ class _RowCheck:
         if self._has_quotes and '"' in "".join(row) and not self._strict_row.fullmatch(text):
             return "READ-QUOTE", "a quotation mark stands inside a cell that is not enclosed in quotes"
         if len(row) != self._width:
-            return "READ-FIELDS", f"{len(row)} fields where the header has {self._width}"
+            return "READ-FIELDS", f"{counted(len(row), 'field')} where the header has {self._width}"
         return None
 
 

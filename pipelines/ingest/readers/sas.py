@@ -37,6 +37,7 @@ from pipelines.ingest.readers.xport_layout import (
     signed_zeros,
     special_missing,
 )
+from schemas.wording import counted
 
 _ICONV: Final = {"utf-8": "UTF-8", "cp1252": "WINDOWS-1252", "latin-1": "ISO-8859-1"}
 _DATE_FORMATS: Final = frozenset(
@@ -86,7 +87,7 @@ def read_xpt(path: Path, spec: Source) -> Parsed:
     data, meta = table
     names = check_header(list(meta.column_names), spec)
     if len(names) != len(layout.fields):
-        raise _differs(spec, f"{len(names)} columns", f"{len(layout.fields)}")
+        raise _differs(spec, counted(len(names), "column"), f"{len(layout.fields)}")
     _require_plain_cells(content, layout, names, spec)
     columns = [list(data[name]) for name in names]
     _restore_blank_rows(columns, content, layout, spec)
@@ -125,7 +126,7 @@ def read_sas7bdat(path: Path, spec: Source) -> Parsed:
     specials = meta.missing_user_values
     columns = [_mark_specials(list(data[name]), name in specials) for name in names]
     if meta.number_rows is not None and columns and len(columns[0]) != meta.number_rows:
-        raise _differs(spec, f"{len(columns[0])} rows", f"{meta.number_rows}")
+        raise _differs(spec, counted(len(columns[0]), "row"), f"{meta.number_rows}")
     parsed = _as_text(names, columns, meta)
     parsed.notes["encoding"] = declared or str(meta.file_encoding)
     return parsed
@@ -260,7 +261,7 @@ def _restore_blank_rows(columns: list[list[Cell]], content: bytes, layout: Xport
     read = len(columns[0])
     absent = range(read, layout.rows)
     if read > layout.rows or not all(is_blank_row(content, layout, row) for row in absent):
-        raise _differs(spec, f"{read} rows", f"{layout.rows}")
+        raise _differs(spec, counted(read, "row"), f"{layout.rows}")
     for column, field in zip(columns, layout.fields, strict=True):
         column.extend([None if field.is_numeric else ""] * len(absent))
 
@@ -280,7 +281,7 @@ def _require_whole(path: Path, spec: Source) -> None:
     if size < header_bytes + page_bytes * pages:
         raise unreadable(
             spec,
-            f"the file is cut short: it has {size} bytes, its header promises more",
+            f"the file is cut short: it has {counted(size, 'byte')}, its header promises more",
             "get the whole file again from its source and compare its size",
             "READ-TRUNCATED",
         )

@@ -19,6 +19,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from pipelines.ingest.readers.common import Source, unreadable
+from schemas.wording import counted
 
 RECORD: Final = 80
 _HEADER: Final = b"HEADER RECORD*******"
@@ -58,7 +59,7 @@ def read_layout(content: bytes, spec: Source) -> XportLayout:
     if len(content) % RECORD:
         raise unreadable(
             spec,
-            f"the file is cut short: its size of {len(content)} bytes is no multiple of {RECORD}",
+            f"the file is cut short: its size of {counted(len(content), 'byte')} is no multiple of {RECORD}",
             _WHOLE_FILE,
             "READ-TRUNCATED",
         )
@@ -232,11 +233,11 @@ def _count_rows(content: bytes, start: int, row_bytes: int, declared: int | None
     rows, rest = divmod(room, row_bytes)
     if declared is not None:
         if not 0 <= room - declared * row_bytes < RECORD:
-            what = f"the file says it has {declared} rows but has room for {rows}"
+            what = f"the file says it has {counted(declared, 'row')} but has room for {rows}"
             raise unreadable(spec, what, _WHOLE_FILE, "READ-TRUNCATED")
         return declared
     if rest >= RECORD or content[len(content) - rest :].strip(b" "):
-        what = f"the file is cut short: {rows} whole rows are followed by a part of one"
+        what = f"the file is cut short: a part of a row follows {counted(rows, 'whole row')}"
         raise unreadable(spec, what, _WHOLE_FILE, "READ-TRUNCATED")
     # Short blank rows at the very end cannot be told from padding, and are taken for padding.
     while (

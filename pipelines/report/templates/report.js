@@ -92,7 +92,7 @@
         row.hidden = !hit;
         shown += hit ? 1 : 0;
       });
-      told.textContent = shown + " of " + rows.length + " rows";
+      told.textContent = shown + " of " + rows.length + (rows.length === 1 ? " row" : " rows");
     }
     input.addEventListener("input", function () {
       clearTimeout(waiting);
