@@ -215,7 +215,7 @@ def _has_manifest(folder: Path) -> bool:
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError):  # Python up to 3.12 says the latter of links that lead to themselves
+    except (OSError, RuntimeError, ValueError):  # the second of links to themselves, the third of a NUL
         raise StoreError(
             "the data home cannot be found: its path goes round in links or cannot be looked at",
             file=str(path),

@@ -76,7 +76,8 @@ def find_run(home: Home, studies: Sequence[str], run_id: str) -> StoredRun:
         folder = home.runs / study
         names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
         for name in names:
-            run = store.find(study, name) if name.startswith(run_id.lower()) and len(name) == 64 else None
+            is_meant = run_id != "" and name.startswith(run_id.lower()) and len(name) == 64
+            run = store.find(study, name) if is_meant else None
             if run is not None:
                 found.append(run)
     if len(found) != 1:

@@ -20,6 +20,7 @@ from pipelines.cli.failures import OK, comparing, guarded
 from pipelines.cli.ledger import ReasonOption
 from pipelines.cli.ledger import group as ledger_group
 from pipelines.cli.mappings import group as mappings_group
+from pipelines.cli.paths import path_of
 from pipelines.memory import keep_pages
 
 EPILOG = (
@@ -121,7 +122,9 @@ def demo(home: HomeOption = None, as_json: JsonOption = False) -> int:
 @app.command(short_help="Write a study.yaml for a folder of tables.")
 @guarded
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder with the study's tables.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder with the study's tables.", parser=path_of)
+    ],
     force: Annotated[bool, typer.Option("--force", help="Replace an existing study.yaml.")] = False,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -162,7 +165,9 @@ def run(
     ] = None,
     shared: Annotated[
         Path | None,
-        typer.Option("--shared", metavar="FOLDER", help="Folder that Spark's driver and workers share."),
+        typer.Option(
+            "--shared", metavar="FOLDER", help="Folder that Spark's driver and workers share.", parser=path_of
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -279,7 +284,9 @@ def sql(
 @app.command(short_help="Copy the published tables.")
 @guarded
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the files.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="New folder for the files.", parser=path_of)
+    ],
     style: Annotated[ExportFormat, typer.Option("--format", help="Format of the files.")] = (
         ExportFormat.PARQUET
     ),
@@ -297,7 +304,9 @@ def export(
 @guarded
 def deliver(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="Study identifier.")],
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="New folder for the delivery.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="New folder for the delivery.", parser=path_of)
+    ],
     run_id: RunOption = None,
     reason: ReasonOption = None,
     home: HomeOption = None,
@@ -341,7 +350,9 @@ def report(
     run_id: RunOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write page, text, JSON and figures there."),
+        typer.Option(
+            "--out", metavar="FOLDER", help="Write page, text, JSON and figures there.", parser=path_of
+        ),
     ] = None,
     show_ids: Annotated[
         bool, typer.Option("--show-ids", help="Name subjects by their ids; without it by pseudonyms.")
@@ -351,7 +362,12 @@ def report(
     ] = False,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Render this report.json again; nothing else is read."),
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="Render this report.json again; nothing else is read.",
+            parser=path_of,
+        ),
     ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
@@ -383,7 +399,9 @@ def diff(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Write the report and the rows that differ there."),
+        typer.Option(
+            "--out", metavar="FOLDER", help="Write the report and the rows that differ there.", parser=path_of
+        ),
     ] = None,
     show_ids: Annotated[
         bool, typer.Option("--show-ids", help="Name subjects by their ids; without it nobody is named.")

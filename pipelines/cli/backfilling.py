@@ -11,7 +11,7 @@ from dataclasses import asdict
 
 from pipelines.cli.failures import FAILED, OK
 from pipelines.cli.landing import select_studies
-from pipelines.cli.output import print_json, say
+from pipelines.cli.output import print_json, say, visible
 from pipelines.engines.backfill import run_backfill
 from pipelines.home import resolve_home
 from schemas.wording import counted
@@ -40,5 +40,7 @@ def run_many(home_option: str | None, asked: Sequence[str], processes: int, as_j
         state = f"{counted(succeeded, 'study')} done, {len(done.failures)} failed"
         print(f"{state if done.stopped is None else 'not finished'}; Dagster run {done.dagster_run_id}")
         is_published = done.stopped is None
-        print(f"warehouse  {home.database if is_published else 'not published, see the message above'}")
+        print(
+            f"warehouse  {visible(home.database) if is_published else 'not published, see the message above'}"
+        )
     return OK if not done.failures and done.stopped is None and selected.is_whole else FAILED

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.failures import comparing, guarded
+from pipelines.cli.paths import path_of
 
 HomeOption = Annotated[
     str | None,
@@ -22,7 +23,10 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 OutputOption = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="Write to this file instead of the terminal.")
+    Path | None,
+    typer.Option(
+        "--output", metavar="FILE", help="Write to this file instead of the terminal.", parser=path_of
+    ),
 ]
 RELEASE_HELP = "Id of a shipped release, or the folder of one."
 
@@ -159,7 +163,12 @@ def work_list(
     output: OutputOption = None,
     read_back: Annotated[
         Path | None,
-        typer.Option("--read-back", metavar="FILE", help="Make a draft release of a filled-in work list."),
+        typer.Option(
+            "--read-back",
+            metavar="FILE",
+            help="Make a draft release of a filled-in work list.",
+            parser=path_of,
+        ),
     ] = None,
     base: Annotated[
         str | None,
@@ -167,7 +176,7 @@ def work_list(
     ] = None,
     into: Annotated[
         Path,
-        typer.Option("--into", metavar="FOLDER", help="Where --read-back puts the draft."),
+        typer.Option("--into", metavar="FOLDER", help="Where --read-back puts the draft.", parser=path_of),
     ] = Path(),
     new_id: Annotated[
         str | None,
@@ -202,7 +211,12 @@ def export(
     style: Annotated[ExportFormat, typer.Option("--format", help="Format.")] = ExportFormat.sssom,
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="PATH", help="Folder for SSSOM files, file for a FHIR ConceptMap."),
+        typer.Option(
+            "--output",
+            metavar="PATH",
+            help="Folder for SSSOM files, file for a FHIR ConceptMap.",
+            parser=path_of,
+        ),
     ] = None,
 ) -> int:
     """Write a release for the tools of others: SSSOM/TSV mapping sets or one FHIR R5 ConceptMap (JSON).

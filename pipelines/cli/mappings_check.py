@@ -29,7 +29,7 @@ def find_folder(name: str) -> Path:
     if name in known:
         return Path(mappings.__file__).parent / "releases" / name
     folder = Path(name)
-    if folder.is_dir():
+    if name and folder.is_dir():
         return folder.resolve()
     raise RegradeError(
         f"no such mapping release{nearest(name, known)}",
@@ -87,6 +87,8 @@ def run_list(as_json: bool) -> int:
 
 def run_check(names: Sequence[str], base: str | None, as_json: bool) -> int:
     """Print every problem of what is named, or of all releases and their index; 1 when there is one."""
+    if base is not None:
+        find_folder(base)  # a mistyped base is told even where no overlay needs it
     if names:
         problems = [problem for name in names for problem in _check(find_folder(name), base)]
     else:
@@ -102,7 +104,7 @@ def run_check(names: Sequence[str], base: str | None, as_json: bool) -> int:
 
 def _check(folder: Path, base: str | None) -> tuple[Problem, ...]:
     if (folder / OVERLAY_FILE).is_file():
-        return check_overlay(folder, open_release(base or default_release()))
+        return check_overlay(folder, open_release(default_release() if base is None else base))
     return check_release(folder)
 
 

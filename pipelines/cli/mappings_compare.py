@@ -63,7 +63,7 @@ def run_preview(
     if output is not None:
         home.require_outside(output)
     new = open_release(draft)
-    old = open_release(against or _parent_of(new))
+    old = open_release(_parent_of(new) if against is None else against)
     impact = preview_home(home, old, new)
     report = build_impact_report(impact, show_subject_ids=subject_ids)
     rendered = _render(report, style)

@@ -34,7 +34,7 @@ def run_work_list(home_option: str | None, base: str | None, output: Path | None
     home = resolve_home(home_option)
     if output is not None:
         home.require_outside(output)
-    release = open_release(base or default_release())
+    release = open_release(default_release() if base is None else base)
     lines = derive_work_list(_unmapped_terms(home), release)
     if output is not None:
         is_workbook = output.suffix.lower() == ".xlsx"
@@ -55,7 +55,7 @@ def run_read_back(
     form: Path, base: str | None, into: Path, new_id: str | None, date: dt.date, as_json: bool
 ) -> int:
     """Make a draft release of a filled-in form; 1, and nothing written, when a line is wrong."""
-    folder = find_folder(base or default_release())
+    folder = find_folder(default_release() if base is None else base)
     if new_id is None:
         major, minor, _ = version(folder.name)
         new_id = f"{major}.{minor + 1}.0"
@@ -96,7 +96,7 @@ def _unmapped_terms(home: Home) -> pl.DataFrame:
 
 def run_export(name: str | None, style: str, output: Path | None) -> int:
     """Write the release in the format of others; FHIR to standard output where no file is named."""
-    release = open_release(name or default_release())
+    release = open_release(default_release() if name is None else name)
     if style == "fhir":
         resource = render_fhir_concept_map(release)
         if output is None:

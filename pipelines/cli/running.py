@@ -13,7 +13,7 @@ from pathlib import Path
 from mappings.loader import list_releases
 from pipelines.cli.failures import FAILED, OK, describe, nearest
 from pipelines.cli.landing import select_studies
-from pipelines.cli.output import SHORT, print_json, print_table, progress, say
+from pipelines.cli.output import SHORT, print_json, print_table, progress, say, visible
 from pipelines.grading.kernel import Grader, stream_study
 from pipelines.home import Home, resolve_home
 from pipelines.mapping_comparisons import renew_comparisons
@@ -70,7 +70,7 @@ def run_studies(
         )
     else:
         print_outcomes(outcomes)
-        print(f"warehouse  {published or 'not published, see the message above'}")
+        print(f"warehouse  {visible(published or 'not published, see the message above')}")
     is_done = selected.is_whole and all(outcome.error is None for outcome in outcomes)
     return OK if is_sound and is_done else FAILED
 
@@ -223,7 +223,8 @@ def run_publish(
         )
     else:
         state = "published" if done.created else "already up to date"
-        print(f"{state}: {done.path} ({counted(len(done.run_ids), 'study')}, {counted(done.runs, 'run')})")
+        content = f"{counted(len(done.run_ids), 'study')}, {counted(done.runs, 'run')}"
+        print(f"{state}: {visible(done.path)} ({content})")
     return OK if is_sound else FAILED
 
 

@@ -76,7 +76,10 @@ def run_status(home_option: str | None, as_json: bool) -> int:
                 [_line(state) for state in states],
             )
         else:
-            print(f"no study in {visible(home.landing)}")
+            print(
+                f"no study in {visible(home.landing)}. Next: put a folder of tables there and run "
+                "regrade init FOLDER, or try regrade demo"
+            )
         for state in states:
             if state.error is not None:
                 print(f"{state.study_id}: {visible(state.error)}")
