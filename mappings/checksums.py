@@ -85,10 +85,9 @@ def checksum_problems(folder: Path, *, frozen: bool = False) -> Iterator[Problem
         what = "the file is not part of the release"
         action = "move it out of the folder; additions belong in the next release"
         yield problem("extra", name, "MAP-LOCK-EXTRA", what, action)
-    digests = read_lines(folder)
-    for name in sorted(set(listed) & set(present)):
-        if sha256(folder / name) == listed[name]:
-            continue
+    edited = [name for name in sorted(set(listed) & set(present)) if sha256(folder / name) != listed[name]]
+    digests = read_lines(folder) if edited else {}
+    for name in edited:
         action = FROZEN if frozen else ACCEPT
         changed = list(changed_lines(folder / name, digests[name])) if name in digests else None
         if changed == []:

@@ -8,7 +8,6 @@ any clinical rule.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -93,27 +92,27 @@ def load_release(
             value=about.release_id,
             next_action=f"write release_id: {release_id}, or rename the folder",
         )
-    tables = {name: sheet.frame for name, sheet in _read_sheets(folder, _contents(folder)).items()}
-    tables[MapReleases.info().name] = MapReleases.require(_about(about, digest))
-    return Release(release_id, digest, about.status, about.review_status, tables)
-
-
-def _contents(folder: Path) -> tuple[str, ...]:
-    """sha256 of each table file as it is now; nothing for one that cannot be read, which is said later."""
-    return tuple(_sha256(folder / file) if (folder / file).is_file() else "" for file in FILES)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return _read_release(folder, digest, about)
 
 
 @functools.lru_cache(maxsize=8)
-def _read_sheets(folder: Path, contents: tuple[str, ...]) -> Mapping[str, Sheet]:  # noqa: ARG001 - of the key
-    """The tables of a release folder by name; the first problem of form or content is raised.
+def _read_release(folder: Path, digest: str, about: ReleaseFile) -> Release:
+    """A release folder whose files are those of the checksum list with this digest.
 
-    The same bytes are read once: a run loads its release, and every shipped one when it publishes.
+    The same release is read once, and is one object, of which the kernel remembers what it decides: a run
+    loads its release, and every shipped one when it compares and publishes. Raises the first problem of form
+    or content.
     """
+    sheets = _read_sheets(folder)
+    for problem in release_problems(sheets):
+        raise problem.error()
+    tables = {name: sheet.frame for name, sheet in sheets.items()}
+    tables[MapReleases.info().name] = MapReleases.require(_about(about, digest))
+    return Release(folder.name, digest, about.status, about.review_status, tables)
+
+
+def _read_sheets(folder: Path) -> Mapping[str, Sheet]:
+    """The tables of a release folder by name; the first problem of form is raised."""
     sheets = {}
     for file, (table, _) in FILES.items():
         sheet, problems = read_sheet(folder / file, folder.name)
@@ -121,8 +120,6 @@ def _read_sheets(folder: Path, contents: tuple[str, ...]) -> Mapping[str, Sheet]
             raise problem.error()
         assert sheet is not None  # a file without a sheet has a problem
         sheets[table.info().name] = sheet
-    for problem in release_problems(sheets):
-        raise problem.error()
     return sheets
 
 

@@ -26,8 +26,9 @@ _UNSEEN = re.compile(
 """Control characters, curly quotes, invisible blanks and the mark of a byte that was lost."""
 LARGEST_BYTES = 64 * 2**20
 """A table of decisions is never larger; the largest shipped one has under 2 MiB."""
+_PLAIN = b"\t\n" + bytes(range(0x20, 0x7F))
+"""Most of every file: searching what is left for unseen characters takes a tenth of the time."""
 _QUOTED = r'^"(?:[^"]|"")*"$'
-_OUTER_BLANK = r"^\s|\s$"
 
 
 @dataclass(frozen=True)
@@ -104,17 +105,21 @@ def scan_tsv(path: Path, columns: Sequence[str]) -> Text:
     if header != list(columns):
         faults.append(_header_fault(place, header, columns, start + 1))
         return Text(comment, None, start + 2, tuple(faults))
-    rows = [line.split("\t") for line in lines[start + 1 :]]
+    rows = lines[start + 1 :]
     first = start + 2
-    wrong = list(_row_faults(place, rows, columns, first))
-    if _UNSEEN.search(text):
-        wrong.extend(_character_faults(place, rows, columns, first))
-    faults.extend(wrong)
-    if any(len(cells) != len(columns) for cells in rows):
+    is_whole = all(row.count("\t") == len(columns) - 1 for row in rows)
+    if not is_whole:
+        faults.extend(_row_faults(place, rows, columns, first))
+    if _UNSEEN.search(blob.translate(None, _PLAIN).decode("utf-8")):
+        faults.extend(_character_faults(place, rows, columns, first))
+    if not is_whole:
         return Text(comment, None, first, tuple(faults))
-    cells = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    cells = "\t".join(rows).split("\t") if rows else []
     frame = pl.DataFrame(
-        [pl.Series(name, cell, dtype=pl.String) for name, cell in zip(columns, cells, strict=True)]
+        [
+            pl.Series(name, cells[position :: len(columns)], dtype=pl.String)
+            for position, name in enumerate(columns)
+        ]
     )
     faults.extend(_cell_faults(place, frame, first))
     return Text(comment, frame, first, tuple(faults))
@@ -142,12 +147,11 @@ def _header_fault(place: _Place, header: list[str], columns: Sequence[str], line
     return place.fault("MAP-FORM-HEADER", what, line=line, column=wanted, value=found)
 
 
-def _row_faults(
-    place: _Place, rows: list[list[str]], columns: Sequence[str], first: int
-) -> Iterator[Problem]:
+def _row_faults(place: _Place, rows: list[str], columns: Sequence[str], first: int) -> Iterator[Problem]:
     """Rows that do not have one cell per column."""
     width = len(columns)
-    for line, cells in enumerate(rows, first):
+    for line, row in enumerate(rows, first):
+        cells = row.split("\t")
         if len(cells) == width:
             continue
         what = f"the row has {counted(len(cells), 'cell')}, not {width}"
@@ -166,10 +170,10 @@ def _row_faults(
 
 
 def _character_faults(
-    place: _Place, rows: list[list[str]], columns: Sequence[str], first: int
+    place: _Place, rows: list[str], columns: Sequence[str], first: int
 ) -> Iterator[Problem]:
-    for line, cells in enumerate(rows, first):
-        for column, cell in zip(columns, cells, strict=False):
+    for line, row in enumerate(rows, first):
+        for column, cell in zip(columns, row.split("\t"), strict=False):
             found = _UNSEEN.search(cell)
             if found:
                 what = f"the cell holds the character U+{ord(found[0]):04X} (curly quote, invisible or lost)"
@@ -180,11 +184,11 @@ def _character_faults(
 
 
 def _cell_faults(place: _Place, frame: pl.DataFrame, first: int) -> Iterator[Problem]:
-    for rule, pattern, what in (
-        ("MAP-FORM-QUOTED", _QUOTED, "the cell is quoted"),
-        ("MAP-FORM-BLANKS", _OUTER_BLANK, "the cell has outer blanks"),
+    for rule, is_wrong, what in (
+        ("MAP-FORM-QUOTED", pl.all().str.contains(_QUOTED), "the cell is quoted"),
+        ("MAP-FORM-BLANKS", pl.all() != pl.all().str.strip_chars(), "the cell has outer blanks"),
     ):
-        wrong = frame.select(pl.all().str.contains(pattern))
+        wrong = frame.select(is_wrong)
         for column in (name for name in frame.columns if wrong[name].any()):
             for row in wrong[column].arg_true():
                 cell = frame[column][int(row)]
