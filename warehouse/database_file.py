@@ -67,6 +67,18 @@ class Change:
     comparisons: bool
 
 
+class _Stream:
+    """A frame as Arrow batches and nothing else: a frame itself, DuckDB reads by pyarrow, whose start takes
+    longer than all that is written so.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self._frame = frame
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self._frame.__arrow_c_stream__(requested_schema)
+
+
 class UnchangeableError(Exception):
     """The copy cannot be brought to the new content; the file has to be built whole."""
 
@@ -183,9 +195,7 @@ def _fill(
             _insert_runs(connection, chosen.runs)
     elif declared in RELEASE_TABLES:
         for release in chosen.releases.values():
-            connection.register("release_rows", release.tables[name])
-            connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM release_rows")
-            connection.unregister("release_rows")
+            _insert_frame(connection, name, release.tables[name])
     elif declared in MAPPING_DIFF_TABLES:
         for stored in comparisons:
             if name in stored.tables:
@@ -294,9 +304,13 @@ def _unfit(runs: Sequence[StoredRun], declared: type[Table]) -> StoreError:
 
 def _insert_runs(connection: duckdb.DuckDBPyConnection, runs: Sequence[PublishedRun]) -> None:
     """All rows at once: one by one, 200 of them take as long as the study that arrives."""
-    connection.register("run_rows", pl.DataFrame([each.row() for each in runs]))
-    connection.execute("INSERT INTO core_runs BY NAME SELECT * FROM run_rows")
-    connection.unregister("run_rows")
+    _insert_frame(connection, "core_runs", pl.DataFrame([each.row() for each in runs]))
+
+
+def _insert_frame(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    connection.register("given_rows", _Stream(frame))
+    connection.execute(f"INSERT INTO {name} BY NAME SELECT * FROM given_rows")
+    connection.unregister("given_rows")
 
 
 def _prove_key(
