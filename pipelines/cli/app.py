@@ -16,11 +16,10 @@ from typing import Annotated
 import typer
 
 from pipelines.access import keep_private
-from pipelines.cli.failures import FAILED, OK, comparing, describe, guarded
+from pipelines.cli.failures import OK, comparing, guarded
 from pipelines.cli.ledger import ReasonOption
 from pipelines.cli.ledger import group as ledger_group
 from pipelines.cli.mappings import group as mappings_group
-from pipelines.cli.output import say
 from pipelines.cli.paths import path_of
 from pipelines.memory import keep_pages
 
@@ -88,11 +87,7 @@ def main() -> None:
     gc.set_threshold(_YOUNG_OBJECTS)
     sys.setswitchinterval(_TURN_SECONDS)
     keep_pages()
-    try:
-        app(prog_name="regrade")
-    except OSError as failure:  # help and version are printed before any command guards itself
-        say(f"regrade: {describe(failure)}")
-        sys.exit(FAILED)
+    app(prog_name="regrade")
 
 
 def _version(asked: bool) -> None:
