@@ -16,12 +16,15 @@ from typing import Annotated
 import typer
 
 from pipelines.access import keep_private
-from pipelines.cli.failures import OK, comparing, guarded
+from pipelines.cli.failures import FAILED, OK, comparing, guarded
 from pipelines.cli.ledger import ReasonOption
 from pipelines.cli.ledger import group as ledger_group
 from pipelines.cli.mappings import group as mappings_group
-from pipelines.cli.paths import path_of
+from pipelines.cli.output import say
+from pipelines.cli.paths import HomeOption, path_of
+from pipelines.cli.streams import prepare_streams
 from pipelines.memory import keep_pages
+from schemas.errors import RegradeError
 
 EPILOG = (
     "Exit codes: 0 the command did all it was asked; 1 a study failed or an input is wrong; 2 the command "
@@ -31,10 +34,6 @@ EPILOG = (
     "REGRADE_DEBUG=1 shows the details of an unexpected error. "
     "Results are for research and safety review; no mapping release is clinically reviewed unless it says so."
 )
-HomeOption = Annotated[
-    str | None,
-    typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunOption = Annotated[
     str | None,
@@ -80,14 +79,15 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; leaves with an exit code of the package docstring."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            # A terminal that cannot show a character gets its escape, not an error.
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     gc.set_threshold(_YOUNG_OBJECTS)
     sys.setswitchinterval(_TURN_SECONDS)
     keep_pages()
-    app(prog_name="regrade")
+    try:
+        app(prog_name="regrade")
+    except RegradeError as failure:  # of what is printed without a command: help, version
+        say(f"regrade: {failure}")
+        sys.exit(FAILED)
 
 
 def _version(asked: bool) -> None:

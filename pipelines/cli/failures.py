@@ -51,12 +51,16 @@ def _guarded(command: Callable[P, int], failed: int) -> Callable[P, None]:
 
 def _code(command: Callable[[], int], failed: int) -> int:
     try:
-        return command()
+        code = command()
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         say("regrade: interrupted; published results and finished runs are as they were")
         return INTERRUPTED
-    except (SystemExit, typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+    except (SystemExit, typer.Exit, typer.Abort, typer.BadParameter):
         raise
+    except BrokenPipeError:  # nobody reads any further, who need not be told
+        return failed
     except RegradeError as failure:
         say(f"regrade: {failure}")
         return failed

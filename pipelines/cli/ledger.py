@@ -12,11 +12,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.failures import comparing, guarded
+from pipelines.cli.paths import HomeOption
 
-HomeOption = Annotated[
-    str | None,
-    typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 ReasonOption = Annotated[
     str | None,

@@ -15,12 +15,8 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.failures import comparing, guarded
-from pipelines.cli.paths import path_of
+from pipelines.cli.paths import HomeOption, path_of
 
-HomeOption = Annotated[
-    str | None,
-    typer.Option("--home", metavar="FOLDER", help="Data home: landing, runs and the DuckDB file."),
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 OutputOption = Annotated[
     Path | None,

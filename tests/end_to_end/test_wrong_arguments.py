@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
+from pipelines.engines.spark.__main__ import main as spark
 from pipelines.home import Home
 from tests.end_to_end.homes import home_with, regrade
 from tests.end_to_end.tiny_studies import write_tiny_study
@@ -33,6 +34,15 @@ NAMES = {
     "empty study": (["run", ""], 1, "no such study"),
     "study of a report": (["report", "../TINY"], 2, "no such study"),
 }
+HOMES = (
+    "status",
+    "run",
+    "init FOLDER",
+    "ledger",
+    "ledger check",
+    "mappings preview 1.1.0",
+    "mappings work-list",
+)
 OF_RELEASES = ("base of a check", "empty release")
 """Commands that take no data home."""
 
@@ -55,6 +65,22 @@ def test_an_empty_path_is_not_the_current_folder(
     assert done.exit_code == 2, done.output
     assert "it is empty; name a path, or . for the folder you are in" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["ae.csv"]
+
+
+@pytest.mark.parametrize("given", ["", " "])
+@pytest.mark.parametrize("command", HOMES)
+def test_an_empty_home_is_not_the_usual_one(command: str, given: str, tmp_path: Path) -> None:
+    arguments = command.replace("FOLDER", str(tmp_path)).split()
+    done = CliRunner().invoke(app, [*arguments, "--home", given], env={"COLUMNS": "200"})
+    assert done.exit_code == 2, done.output
+    assert "it is empty; name a folder, or leave --home out" in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_empty_home_on_spark_is_not_the_usual_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        spark(["run", "--home", ""])
+    assert "it is empty; name a folder, or leave --home out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", NAMES)

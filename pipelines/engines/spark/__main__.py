@@ -40,13 +40,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="studies of the landing folder to run folders and published file")
     run.add_argument("studies", metavar="STUDY", nargs="*", help="studies to run; all when left out")
-    run.add_argument("--home", metavar="FOLDER", help="data home; else REGRADE_HOME")
+    run.add_argument("--home", type=_home, metavar="FOLDER", help="data home; else REGRADE_HOME")
     run.add_argument("--shared", type=Path, metavar="FOLDER", help="folder that driver and workers share")
     grade = commands.add_parser("grade", help="checked tables to directories of result tables")
     grade.add_argument("--checked", required=True, metavar="URL", help="where <table>.parquet are")
     grade.add_argument("--study", required=True, type=Path, metavar="FOLDER", help="folder with study.yaml")
     grade.add_argument("--out", required=True, metavar="URL", help="where directories are made")
-    grade.add_argument("--home", metavar="FOLDER", help="data home of overlays and MedDRA, where used")
+    grade.add_argument(
+        "--home", type=_home, metavar="FOLDER", help="data home of overlays and MedDRA, where used"
+    )
     for command in (run, grade):
         command.add_argument("--release", metavar="ID", help="mapping release; the study's own when left out")
         command.add_argument(
@@ -56,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
             "--shards", type=int, metavar="N", help="ranges of subjects; by size when left out"
         )
     return parser
+
+
+def _home(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; name a folder, or leave --home out")
+    return text
 
 
 def _run(asked: argparse.Namespace) -> int:
