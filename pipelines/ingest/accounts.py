@@ -53,42 +53,46 @@ def reader_rejects(file: FileCells, known: Collection[str]) -> pl.DataFrame:
     unknown and it can only raise `high`.
     """
     carried: dict[str, list[str | None]] = {name: [] for name in _CARRIED}
+    owners: list[str | None] = []
+    names = [name for name in file.table.frame.columns if name != ROW]
+    place = names.index(file.columns["subject_id"])
     for cells in file.table.rejected.get_column("cells"):
         named = json.loads(cells)
         for name, values in carried.items():
             value = named.get(file.columns.get(name)) if name in file.columns else None
             values.append(value if isinstance(value, str) else None)
-        if carried["subject_id"][-1] is None:
-            carried["subject_id"][-1] = _owner(named.get("line"), file, known)
+        owners.append(_cell_at(place, named.get("line"), file.table.notes.get("delimiter")))
     texts = {name: pl.Series(name, values, dtype=pl.String) for name, values in carried.items()}
     codes = ("subject_id", "llt_code", "pt_code")
-    return file.table.rejected.with_columns(**texts).with_columns(
-        pl.lit(file.manifest.study).alias("study_id"),
-        pl.lit(file.table_name).alias("table_name"),
-        pl.lit(file.path).alias("source_file"),
-        *((clean_code if name in codes else clean)(pl.col(name)) for name in _CARRIED),
+    owner = clean_code(pl.col("owner"))
+    return (
+        file.table.rejected.with_columns(**texts, owner=pl.Series(owners, dtype=pl.String))
+        .with_columns(
+            pl.lit(file.manifest.study).alias("study_id"),
+            pl.lit(file.table_name).alias("table_name"),
+            pl.lit(file.path).alias("source_file"),
+            *((clean_code if name in codes else clean)(pl.col(name)) for name in _CARRIED),
+        )
+        .with_columns(
+            pl.col("subject_id").fill_null(pl.when(owner.is_in(list(known))).then(owner)),
+        )
+        .drop("owner")
     )
 
 
-def _owner(line: str | None, file: FileCells, known: Collection[str]) -> str | None:
-    """The known subject in the subject's place of a row that could not be split; else null."""
-    noted = file.table.notes.get("delimiter")
+def _cell_at(place: int, line: str | None, delimiter: str | None) -> str | None:
+    """What stands at this place of a row that could not be split; null where nothing does."""
     if line is None:
         return None
-    if noted is not None:
-        cells = [cell.strip().strip('"') for cell in line.split(_DELIMITERS.get(noted, noted))]
+    if delimiter is not None:
+        cells = [cell.strip().strip('"') for cell in line.split(_DELIMITERS.get(delimiter, delimiter))]
     else:
         try:
-            values = json.loads(line)
-        except ValueError:
+            values = json.loads(line, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
             return None
         cells = [str(value) for value in values] if isinstance(values, list) else []
-    names = [name for name in file.table.frame.columns if name != ROW]
-    place = names.index(file.columns["subject_id"])
-    if place >= len(cells):
-        return None
-    found: str | None = pl.select(clean_code(pl.lit(cells[place]))).item()
-    return found if found in known else None
+    return cells[place] if place < len(cells) else None
 
 
 def account(file: FileCells, used: int) -> None:

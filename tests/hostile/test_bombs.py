@@ -293,7 +293,35 @@ def test_yaml_that_unfolds_or_never_ends(tmp_path: Path, text: str) -> None:
             read_release_file(overlay / "release.yaml")
 
 
+def test_a_line_nested_without_end_is_a_rejected_row_of_its_study(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    names = ("USUBJID", "AESEQ", "AETERM", "AEDECOD", "AETOXGR", "AESTDTC")
+    metadata = {"datasetJSONVersion": "1.1.0", "columns": [{"name": name} for name in names]}
+    rows = ['["S1","1","fit","Seizure","3","2020-03-05"]', "[" * 100_000, '["S1",1' + ',{"a":' * 100_000]
+    manifest = (
+        "study: DEEP\nfiles: [{path: ae.ndjson, role: adverse_events}, {path: dm.csv, role: subjects}]\n"
+        'grading: {scale: ctcae, version: "4.03"}\ninfusions: {source: none}\n'
+    )
+    lines = "\n".join([json.dumps(metadata), *rows])
+    files = {"study.yaml": manifest, "ae.ndjson": lines, "dm.csv": "USUBJID,AGE\nS1,60\n"}
+    write_study(home, "DEEP", files)
+    with costs_little():
+        run_study(home, "DEEP")
+    tables = Tables(home, "DEEP")
+    assert tables.row("core_adverse_events")["grade"] == 3
+    assert tables["core_rejected_rows"].select("source_row", "rule_id").rows() == [
+        (2, "READ-JSON"),
+        (3, "READ-JSON"),
+    ]
+
+
 # Width and length
+
+
+def test_a_cell_of_millions_of_lines_is_no_row_for_each(tmp_path: Path) -> None:
+    path = tmp_path / "ae.csv"
+    path.write_text('A,B,C\n1,2,"' + "x,\n" * 2_000_000 + '"\n')
+    assert "more than 1,000,000 rows cannot be split" in str(refused(path, "READ-LIMIT"))
 
 
 @pytest.mark.parametrize("quote", ['"', ""], ids=["quoted", "plain"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from pipelines.ingest.raw import REJECTED_SCHEMA, ROW
-from pipelines.ingest.readers.limits import MIB, unpacked_limit
+from pipelines.ingest.readers.limits import MIB, MOST_REJECTED, unpacked_limit
 from schemas.errors import RegradeError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -200,12 +200,14 @@ def text_frame(
 class RowCollector:
     """Collects the rows of a file read row by row, in pieces so that memory stays near the text's size."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], spec: Source) -> None:
         self._names = list(names)
+        self._spec = spec
         self._rows: list[Sequence[str | None]] = []
         self._numbers: list[int] = []
         self._pieces: list[pl.DataFrame] = []
         self._rejected: list[tuple[int, str, str, str, str]] = []
+        self._rejected_pieces: list[pl.DataFrame] = []
         self.last_row = 0
         self.width = len(self._names)
 
@@ -218,26 +220,39 @@ class RowCollector:
             self._flush()
 
     def reject(self, line: str, rule_id: str, reason: str, next_action: str) -> None:
-        """Add one row that cannot be split, with its text; it gets the next row number."""
+        """Add one row that cannot be split, with its text; it gets the next row number.
+
+        Raises `UnreadableFileError` (READ-LIMIT) for one more than `limits` allows.
+        """
         self.last_row += 1
         # A byte that was not decodable is shown as \\xNN.
         shown = line.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
         cells = json.dumps({"line": shown}, ensure_ascii=False)
         self._rejected.append((self.last_row, rule_id, reason, next_action, cells))
+        if len(self._rejected) >= _CHUNK_ROWS:
+            self._flush_rejected()
 
     def finish(self, notes: dict[str, str]) -> Parsed:
         """Everything collected."""
         self._flush()
-        return Parsed(
-            frame=pl.concat(self._pieces),
-            rejected=pl.DataFrame(self._rejected, schema=REJECTED_SCHEMA, orient="row"),
-            notes=notes,
-        )
+        self._flush_rejected()
+        return Parsed(pl.concat(self._pieces), pl.concat(self._rejected_pieces), notes)
 
     def _flush(self) -> None:
         columns = list(zip(*self._rows, strict=True)) if self._rows else [()] * len(self._names)
         self._pieces.append(text_frame(self._names, columns, self._numbers))
         self._rows, self._numbers = [], []
+
+    def _flush_rejected(self) -> None:
+        if self._rejected and sum(piece.height for piece in self._rejected_pieces) >= MOST_REJECTED:
+            raise unreadable(
+                self._spec,
+                f"more than {MOST_REJECTED:,} rows cannot be split into the columns of the header",
+                f"declare delimiter or quoted for this file in {MANIFEST_FILE}, or export the table again",
+                "READ-LIMIT",
+            )
+        self._rejected_pieces.append(pl.DataFrame(self._rejected, schema=REJECTED_SCHEMA, orient="row"))
+        self._rejected = []
 
 
 def no_rejected() -> pl.DataFrame:

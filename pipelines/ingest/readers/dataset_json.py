@@ -134,7 +134,7 @@ def _collect(metadata: dict[str, Any], rows: Iterable[object], spec: Source, enc
     names = [column.get("name") for column in columns]
     if not all(name is None or isinstance(name, str) for name in names):
         raise _malformed(spec, "a column name is not text")
-    collector = RowCollector(check_header(names, spec))
+    collector = RowCollector(check_header(names, spec), spec)
     for row in rows:
         _add(collector, row)
     declared = metadata.get("records")

@@ -60,7 +60,7 @@ def read_delimited(path: Path, spec: Source) -> Parsed:
         source, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE
     )
     source.allow(_LINES_PER_ROW)
-    collector = RowCollector(_header(reader, spec))
+    collector = RowCollector(_header(reader, spec), spec)
     notes = {"encoding": decoded.encoding, "delimiter": _CANDIDATES.get(delimiter, delimiter)}
     notes["quoting"] = "RFC 4180" if is_quoted else "none: quotation marks are text"
     check = _RowCheck(collector.width, delimiter, decoded.text if is_quoted else "", decoded.is_damaged)

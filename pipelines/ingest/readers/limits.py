@@ -38,6 +38,9 @@ takes 0.7 GiB of memory, because it goes piece by piece."""
 LARGEST_TEXT: Final = 4 * GIB
 """Largest text file (csv, json, ndjson); a larger one has to be split, or exported as Parquet."""
 
+MOST_REJECTED: Final = 1_000_000
+"""Rows of a text file that cannot be split; of more, none is a table's. One takes 100 times its own text."""
+
 
 @dataclass(frozen=True)
 class Limits:
