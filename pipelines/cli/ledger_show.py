@@ -103,7 +103,7 @@ def _print(found: LedgerCheck) -> None:
     for remark in found.remarks[:_SHOWN_PROBLEMS]:
         print(f"  note: {visible(remark)}")
     if found.problems:
-        print("next: put runs/ledger.jsonl back from a copy of the data home; no result depends on it")
+        print("next: put runs/ledger.jsonl and runs/ledger.head back from a copy; no result depends on them")
 
 
 def run_correct(home_option: str | None, sequence: int, reason: str, as_json: bool) -> int:

@@ -45,7 +45,7 @@ _WORDS = {
     "changed": "changed since: run it again",
     "never_run": "never run",
     "not_in_landing": "run kept; no longer in landing",
-    "error": "cannot be run",
+    "error": "an error: see below",
 }
 
 

@@ -48,6 +48,8 @@ def test_a_bit_of_any_file_of_a_run_is_found_and_named(home: Home) -> None:
             done = regrade(home, "status")
             assert done.exit_code == 1
             assert path.name in done.stdout
+            assert "an error: see below" in done.stdout
+            assert "cannot be run" not in done.stdout
         path.write_bytes(before)
     _read_all(home)
 

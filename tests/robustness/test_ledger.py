@@ -350,6 +350,7 @@ def test_a_broken_ledger_is_said_by_check_and_status_and_stops_nothing(home: Hom
     checked = regrade(home, "ledger", "check")
     assert checked.exit_code == 1
     assert "line 2: entry 2 was altered" in checked.stdout
+    assert "next: put runs/ledger.jsonl and runs/ledger.head back" in checked.stdout
     for shown in (regrade(home, "ledger"), regrade(home, "ledger", "--json", "--last", "1")):
         assert shown.exit_code == 1
         assert "the ledger is broken, what is printed is not all of it" in shown.stderr
