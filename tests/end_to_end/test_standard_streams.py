@@ -13,7 +13,7 @@ from pipelines.home import Home
 from tests.end_to_end.homes import CHECKOUT, home_with
 from tests.end_to_end.tiny_studies import write_tiny_study
 
-WITHOUT_A_COMMAND = ("--version", "--help", "status --help")
+WITHOUT_A_COMMAND = ("--version", "--help", "status --help", "mappings --help")
 COMMANDS = {
     "status": 1,
     "status --json": 1,
