@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,21 @@ def test_a_limit_that_is_met(
     monkeypatch.setattr(isolated, "limits_of", lambda size: limits)
     error = refused(written(tmp_path, "a.parquet")[0])
     assert error.rule_id in rule.split("|")
+    assert not list(temporary.iterdir())
+
+
+def test_the_limit_of_the_processor_comes_after_the_clock_of_the_parent(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parent whose clock is late, as on a busy machine, must not see a process that was killed."""
+
+    class IsLate(threading.Timer):
+        def __init__(self, interval: float, function: Callable[[], None]) -> None:
+            super().__init__(interval + 60, function)
+
+    monkeypatch.setattr(threading, "Timer", IsLate)
+    monkeypatch.setattr(isolated, "limits_of", lambda size: Limits(seconds=0.02, memory=4 * GIB, cells=GIB))
+    assert read_tables([written(tmp_path, "a.parquet")])[0].rows_in > 0
     assert not list(temporary.iterdir())
 
 

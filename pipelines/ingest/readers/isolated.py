@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import os
 import shutil
 import signal
@@ -193,8 +194,9 @@ def _reading(files: Sequence[tuple[Path, Source, FileFormat]]) -> Iterator[_Read
             # The libraries of this process, wherever it has them from; `-I` alone would not find all.
             "import_path": [str(_CODE_ROOT), *(str(Path(place).absolute()) for place in sys.path if place)],
             "memory": max(limit.memory for limit in limits),
-            # The clock of the parent is the limit; this one holds when the parent is gone.
-            "processor_seconds": int(sum(limit.seconds for limit in limits)) * (os.cpu_count() or 1),
+            # The clock of the parent is the limit; this one holds when the parent is gone, and is later.
+            "processor_seconds": math.ceil(sum(limit.seconds for limit in limits) + 1)
+            * (os.cpu_count() or 1),
             "file_bytes": max(limit.cells for limit in limits) + GIB,
             "files": [
                 {
